@@ -1,0 +1,17 @@
+"""What is shown where: decided from public figures and configuration only, never from the counts themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The design of one programme's table in one period."""
+
+    threshold: int  # a cell of 1 … threshold - 1 is at risk
+    crosses: tuple[int, ...]  # per level, root first: most dimensions crossed with place; 0 totals only
+    totals_only: frozenset[str] = frozenset()  # codes of lowest places under the population floor
+    dominance: float = 0.9  # share of a place's users in one category at which that breakdown is dropped there
+    structural: Mapping[str, frozenset[str]] = field(default_factory=dict)  # dimension -> categories imposed by a rule

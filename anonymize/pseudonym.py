@@ -1,0 +1,116 @@
+"""From checked rows to a roster in which nobody's document stands.
+
+The document's type and number, normalised, become HMAC-SHA-256 (RFC 2104) under a key that comes from outside, cut
+to 128 bits: for 10⁸ documents the chance that any two meet is 10⁻²². An unkeyed hash would be a look-up table, since
+a DNI has only 10⁸ values. The engine computes it: the key reaches it as a one-row table, because a literal or a bound
+parameter would show in query text, logs and plans.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import pyarrow as pa
+
+BLOCK = 64  # bytes, of SHA-256
+BYTES = 16  # kept of the digest
+KEY_TABLE = "rnu_key"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A pseudonym key. Another key gives other pseudonyms: rosters made with different keys don't link."""
+
+    secret: bytes = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """A name for the key that tells nothing about it: 16 hex digits."""
+        return hmac.new(self.secret, b"rnu key id", hashlib.sha256).hexdigest()[:16]
+
+    def table(self) -> pa.Table:
+        """The key as the one-row table `KEY_TABLE` that `pseudonym` reads: its inner and outer pads."""
+        block = self.secret if len(self.secret) <= BLOCK else hashlib.sha256(self.secret).digest()
+        block = block.ljust(BLOCK, b"\0")
+        pads = [bytes(b ^ mask for b in block) for mask in (0x36, 0x5C)]
+        return pa.table({"inner_pad": pa.array(pads[:1], pa.binary()), "outer_pad": pa.array(pads[1:], pa.binary())})
+
+
+def pseudonym(document: str) -> str:
+    """SQL for the pseudonym (16 bytes) of SQL text; null stays null. `KEY_TABLE` must be among the query's tables."""
+    inner = f"unhex(sha256({KEY_TABLE}.inner_pad || encode({document})))"
+    return f"unhex(left(sha256({KEY_TABLE}.outer_pad || {inner}), {2 * BYTES}))"
+
+
+def document(kind: str, number: str) -> str:
+    """SQL for a normalised document: its type, a colon, its number; null where there is no number.
+
+    Upper case, no blanks; a DNI that lost its leading zeros gets them back.
+    """
+    bare = f"upper(regexp_replace({number}, '[[:space:].-]', '', 'g'))"
+    padded = f"case when {kind} = 'dni' and regexp_full_match({bare}, '[0-9]{{1,7}}') then lpad({bare}, 8, '0') else {bare} end"
+    return f"({kind} || ':' || nullif({padded}, ''))"
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where checked rows carry what a roster needs: each an SQL expression, empty where the source has none."""
+
+    document: str
+    place: str
+    sex: str = ""
+    birth_date: str = ""
+    cse: str = ""
+    cse_from: str = ""
+    cse_until: str = ""
+    weight: str = ""
+    active: str = ""
+    kept: Mapping[str, str] = field(default_factory=dict)
+
+
+def future(columns: Columns, cut: date) -> str:
+    """SQL that is true for somebody born after the cut date: a row that cannot be."""
+    return f"coalesce({columns.birth_date} > date '{cut}', false)" if columns.birth_date else "false"
+
+
+def inactive(columns: Columns) -> str:
+    """SQL that is true for a row which the source itself marks as no user of this cut."""
+    return f"coalesce({columns.active} = 'no', false)" if columns.active else "false"
+
+
+def pseudonymise(rows: str, columns: Columns, programme: str, cut: date) -> str:
+    """SQL for the roster's rows: pseudonym, place, sex, age, CSE, weight and the columns kept; nothing else.
+
+    `rows` is SQL with member and number; they stand on as `row`, one ascending number, until duplicates are found.
+    """
+    age = f"date_sub('year', {columns.birth_date}, date '{cut}')" if columns.birth_date else "null"
+    kept = "".join(f', {sql} as "{column}"' for column, sql in columns.kept.items())
+    return (
+        f"select '{programme}' as programme, (member::bigint << 40) + number as row, "
+        f"{pseudonym(columns.document) if columns.document else 'null::blob'} as pseudonym, "
+        f"{columns.place} as place, {columns.sex or 'null::varchar'} as sex, {age}::smallint as age, "
+        f"{columns.cse or 'null::varchar'} as cse, {columns.cse_from or 'null::date'} as cse_from, "
+        f"{columns.cse_until or 'null::date'} as cse_until, {columns.weight or '1'}::bigint as weight{kept} "
+        f"from ({rows}) delivered, {KEY_TABLE} where not {future(columns, cut)} and not {inactive(columns)}"
+    )
+
+
+def later_rows(roster: str) -> str:
+    """SQL for the rows whose document an earlier row has already: row, and whether they disagree with that row.
+
+    They disagree where place or CSE differ. Two aggregations over the few doubled documents, no window over all rows.
+    """
+    doubled = (
+        f"select pseudonym, min(row) as first from ({roster}) where pseudonym is not null "
+        "group by pseudonym having count(*) > 1"
+    )
+    return (
+        f"with doubled as ({doubled}), affected as (select r.* from ({roster}) r join doubled d using (pseudonym)) "
+        "select later.row, (later.place, later.cse) is distinct from (kept.place, kept.cse) as disagrees "
+        "from doubled join affected kept on kept.pseudonym = doubled.pseudonym and kept.row = doubled.first "
+        "join affected later on later.pseudonym = doubled.pseudonym and later.row > doubled.first"
+    )

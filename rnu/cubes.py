@@ -1,0 +1,51 @@
+"""A cube of `cubes.toml` in the words of `anonymize`: its breakdowns, and its design for one programme and period."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from anonymize.aggregate import Band, Breakdown
+from anonymize.policy import Policy
+from rnu.errors import SettingsError
+from rnu.settings import Cube, Period
+from rnu.ubigeo import Gazetteer
+
+
+def breakdowns(cube: Cube) -> tuple[Breakdown, ...]:
+    """The cube's dimensions as columns of rosters."""
+    return tuple(
+        Breakdown(d.id, d.column, tuple(Band(c.id, c.low, c.high) for c in d.category)) for d in cube.dimension
+    )
+
+
+def crosses(cube: Cube, period: Period) -> tuple[int, ...]:
+    """The most dimensions that each level shows in a period, root first: once a year, or totals only."""
+    yearly = period.month == cube.year_month
+    return tuple(level.crosses if level.every == "period" or yearly else 0 for level in cube.level)
+
+
+def policy(cube: Cube, programme: str, period: Period, population: Mapping[str, int], gazetteer: Gazetteer) -> Policy:
+    """The design of one programme's table in one period, from configuration and public figures alone."""
+    small = {d.code for d in gazetteer.districts if population.get(d.code, 0) < cube.population_floor}
+    return Policy(
+        threshold=cube.thresholds.get(programme, cube.threshold),
+        crosses=crosses(cube, period),
+        totals_only=frozenset(small),
+        dominance=cube.dominance,
+        structural={name: frozenset(c) for name, c in cube.structural.get(programme, {}).items()},
+    )
+
+
+def load_population(path: Path | None) -> dict[str, int]:
+    """Inhabitants by district from a CSV with columns ubigeo and poblacion; SettingsError if it cannot be read."""
+    if path is None:
+        return {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return {row["ubigeo"]: int(row["poblacion"]) for row in csv.DictReader(file)}
+    except (OSError, KeyError, ValueError) as error:
+        raise SettingsError(
+            "the population file cannot be read", where=str(path), remedy="a CSV with columns ubigeo and poblacion"
+        ) from error

@@ -1,0 +1,281 @@
+"""The ledger: what came, what was found, who decided. Rows are only added; every state is read from them.
+
+SQLite beside the store by default, any SQLAlchemy address otherwise. The tables are made and upgraded by the
+migrations in `rnu/migrations/`; triggers refuse UPDATE and DELETE, so that not even this code can rewrite history.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from rnu.errors import StoreError
+from rnu.signing import Role, Signature
+
+metadata = sa.MetaData()
+
+
+def _table(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("at", sa.String(32), nullable=False),
+        *columns,
+    )
+
+
+def _text(name: str, **kwargs: Any) -> sa.Column[Any]:
+    return sa.Column(name, sa.Text, nullable=False, **kwargs)
+
+
+delivery_table = _table(
+    "delivery", _text("source"), _text("cut"), _text("digest"), sa.Column("files", sa.JSON, nullable=False),
+    sa.Column("validators", sa.JSON, nullable=False),
+)  # fmt: skip
+intake_table = _table(
+    "intake", _text("source"), _text("period"), _text("cut"), _text("digest"), _text("fingerprint"),
+    sa.Column("accepted", sa.Boolean, nullable=False), _text("roster"), sa.Column("report", sa.JSON, nullable=False),
+)  # fmt: skip
+release_table = _table(
+    "release", _text("period"), sa.Column("revision", sa.Integer, nullable=False), _text("digest"),
+    _text("fingerprint"), _text("public_key"), _text("signature"), sa.Column("facts", sa.JSON, nullable=False),
+)  # fmt: skip
+decision_table = _table(
+    "decision", _text("digest"), _text("role"), _text("public_key"), _text("signature"), _text("note"),
+)  # fmt: skip
+publication_table = _table(
+    "publication", _text("portal"), _text("digest"), _text("site"), sa.Column("whole", sa.Boolean, nullable=False),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A source's files for one cut."""
+
+    source: str
+    cut: str
+    digest: str
+    files: tuple[tuple[str, str, int], ...]  # name, sha256, bytes
+    validators: Mapping[str, str]  # what an HTTP server said of it
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What became of a delivery in a period: a roster, or its return."""
+
+    source: str
+    period: str
+    cut: str
+    digest: str  # of the delivery
+    fingerprint: str  # of everything the roster depends on
+    accepted: bool
+    roster: str  # name in the store; empty if returned
+    report: Mapping[str, Any]  # counts and row numbers, no values
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A sealed release and its builder's signature."""
+
+    period: str
+    revision: int
+    digest: str
+    fingerprint: str  # of everything the bytes depend on
+    build: Signature
+    facts: Mapping[str, Any]
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A steward's word on a release."""
+
+    signature: Signature
+    note: str
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A release on a portal; `whole` is false from the beginning of publishing to its end."""
+
+    portal: str
+    digest: str
+    site: str
+    whole: bool
+    at: str = ""
+
+
+class Ledger:
+    """Adds rows and reads states. `clock` gives the moment that rows are stamped with."""
+
+    def __init__(self, address: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._engine = sa.create_engine(address)
+        self._clock = clock
+
+    @classmethod
+    def beside(cls, home: Path) -> Ledger:
+        """The default ledger of an institution's folder."""
+        return cls(f"sqlite:///{home / 'ledger.sqlite'}")
+
+    def upgrade(self) -> None:
+        """Make the tables, or bring those of an older version up to date."""
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        try:
+            with self._engine.begin() as connection:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError("the ledger cannot be opened or upgraded", where=str(self._engine.url)) from error
+
+    def _add(self, table: sa.Table, **values: Any) -> None:
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(table.insert().values(at=self._clock().isoformat(timespec="seconds"), **values))
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(
+                f"the ledger did not take a row of '{table.name}'",
+                where=str(self._engine.url),
+                remedy="look at the disk and the database; nothing was changed",
+            ) from error
+
+    def _rows(self, table: sa.Table, **wanted: str) -> Sequence[sa.Row[Any]]:
+        query = table.select().filter_by(**wanted).order_by(table.c.id)
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(query).all()
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(
+                "the ledger cannot be read", where=str(self._engine.url), remedy="`rnu init` makes one"
+            ) from error
+
+    # --- deliveries ---
+
+    def add_delivery(self, delivery: Delivery) -> None:
+        """Record that a source's files came."""
+        self._add(
+            delivery_table,
+            source=delivery.source,
+            cut=delivery.cut,
+            digest=delivery.digest,
+            files=[list(f) for f in delivery.files],
+            validators=dict(delivery.validators),
+        )
+
+    def delivery(self, source: str, cut: str) -> Delivery | None:
+        """The latest delivery for a cut."""
+        rows = self._rows(delivery_table, source=source, cut=cut)
+        return _delivery(rows[-1]) if rows else None
+
+    def same_elsewhere(self, delivery: Delivery) -> str:
+        """Another cut for which the same bytes came before; empty if none: a sign that somebody sent the wrong month."""
+        rows = self._rows(delivery_table, source=delivery.source, digest=delivery.digest)
+        return next((r.cut for r in rows if r.cut != delivery.cut), "")
+
+    # --- intakes ---
+
+    def add_intake(self, intake: Intake) -> None:
+        """Record what became of a delivery."""
+        self._add(
+            intake_table,
+            source=intake.source,
+            period=intake.period,
+            cut=intake.cut,
+            digest=intake.digest,
+            fingerprint=intake.fingerprint,
+            accepted=intake.accepted,
+            roster=intake.roster,
+            report=json.loads(json.dumps(intake.report)),
+        )
+
+    def intakes(self, period: str) -> dict[str, Intake]:
+        """The latest intake of each source in a period."""
+        rows = self._rows(intake_table, period=period)
+        return {
+            r.source: Intake(r.source, r.period, r.cut, r.digest, r.fingerprint, r.accepted, r.roster, r.report, r.at)
+            for r in rows
+        }
+
+    # --- releases ---
+
+    def add_release(self, release: Release) -> None:
+        """Record a sealed release."""
+        self._add(
+            release_table,
+            period=release.period,
+            revision=release.revision,
+            digest=release.digest,
+            fingerprint=release.fingerprint,
+            public_key=release.build.public_key,
+            signature=release.build.signature,
+            facts=json.loads(json.dumps(release.facts)),
+        )
+
+    def releases(self, **wanted: str) -> tuple[Release, ...]:
+        """Releases in the order they were built; `period=` or `digest=` narrow them."""
+        return tuple(
+            Release(
+                r.period,
+                r.revision,
+                r.digest,
+                r.fingerprint,
+                Signature(Role.BUILD, r.digest, r.public_key, r.signature),
+                r.facts,
+                r.at,
+            )
+            for r in self._rows(release_table, **wanted)
+        )
+
+    def add_decision(self, decision: Decision) -> None:
+        """Record a steward's word."""
+        given = decision.signature
+        self._add(
+            decision_table,
+            digest=given.digest,
+            role=given.role,
+            public_key=given.public_key,
+            signature=given.signature,
+            note=decision.note,
+        )
+
+    def decision(self, digest: str) -> Decision | None:
+        """The latest word on a release."""
+        rows = self._rows(decision_table, digest=digest)
+        if not rows:
+            return None
+        r = rows[-1]
+        return Decision(Signature(Role(r.role), r.digest, r.public_key, r.signature), r.note, r.at)
+
+    # --- publications ---
+
+    def add_publication(self, publication: Publication) -> None:
+        """Record that publishing began, or that it is whole."""
+        self._add(
+            publication_table,
+            portal=publication.portal,
+            digest=publication.digest,
+            site=publication.site,
+            whole=publication.whole,
+        )
+
+    def publications(self, portal: str) -> tuple[Publication, ...]:
+        """What was published on a portal, oldest first."""
+        rows = self._rows(publication_table, portal=portal)
+        return tuple(Publication(r.portal, r.digest, r.site, r.whole, r.at) for r in rows)
+
+
+def _delivery(row: sa.Row[Any]) -> Delivery:
+    files = tuple((str(n), str(h), int(s)) for n, h, s in row.files)
+    return Delivery(row.source, row.cut, row.digest, files, row.validators, row.at)

@@ -1,0 +1,1 @@
+"""How the ledger's tables came to be. Migrations only add; each says in one line why."""

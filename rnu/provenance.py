@@ -1,0 +1,98 @@
+"""What a roster's and a release's bytes depend on, as digests."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import anonymize
+import harvesters
+import rnu
+from rnu.settings import Settings, Source
+
+LOCK = "requirements.lock"
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def digest_of(value: object) -> str:
+    """sha256 of a value's canonical JSON.
+
+    >>> digest_of({"b": 1, "a": 2}) == digest_of({"a": 2, "b": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def _plain(value: object) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
+
+
+@cache
+def code_digest() -> str:
+    """sha256 over the packages' files: name and content of each, in order."""
+    hasher = hashlib.sha256()
+    for package in (rnu, harvesters, anonymize):
+        root = Path(next(iter(package.__path__)))
+        for path in sorted(root.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                hasher.update(f"{package.__name__}/{path.relative_to(root).as_posix()}\n".encode())
+                hasher.update(hashlib.sha256(path.read_bytes()).digest())
+    return hasher.hexdigest()
+
+
+@cache
+def lock_digest() -> str:
+    """sha256 of the lock file of this checkout; empty where the packages were installed without one."""
+    path = Path(rnu.__file__).parents[1] / LOCK
+    return file_digest(path) if path.is_file() else ""
+
+
+def roster_fingerprint(source: Source, delivery: str, schema: Path, gazetteer: Path, cut: date, key_id: str) -> str:
+    """Of everything a roster depends on: with the same fingerprint its intake need not be done again."""
+    layout = {
+        "programme": source.programme,
+        "kind": source.kind,
+        "format": source.format,
+        "fields": source.fields,
+        "codes": source.codes,
+        "keep": source.keep,
+        "tolerance": source.tolerance,
+        "place_coding": source.place_coding,
+    }
+    parts = [layout, delivery, file_digest(schema), file_digest(gazetteer), cut.isoformat(), key_id, code_digest()]
+    return digest_of(parts)
+
+
+def configuration_digest(settings: Settings) -> str:
+    """Of what in `config/` shapes a release's bytes: neither where rosters lie nor which portals there are."""
+    population = file_digest(settings.population) if settings.population else ""
+    return digest_of(
+        [
+            settings.programmes,
+            [dataclasses.replace(s, fetch=dataclasses.replace(s.fetch, where="")) for s in settings.sources],
+            settings.cubes,
+            settings.departments,
+            settings.institution,
+            population,
+            file_digest(settings.gazetteer_path),
+        ]
+    )
+
+
+def release_fingerprint(rosters: Mapping[str, str], configuration: str, missing: Iterable[str]) -> str:
+    """Of everything a release depends on, to know without building whether anything changed."""
+    return digest_of([sorted(rosters.items()), configuration, sorted(missing), code_digest(), lock_digest()])
