@@ -87,7 +87,7 @@ def pseudonymise(rows: str, columns: Columns, programme: str, cut: date) -> str:
 
     `rows` is SQL with member and number; they stand on as `row`, one ascending number, until duplicates are found.
     """
-    age = f"date_sub('year', {columns.birth_date}, date '{cut}')" if columns.birth_date else "null"
+    age = _whole_years(columns.birth_date, cut) if columns.birth_date else "null"
     kept = "".join(f', {sql} as "{column}"' for column, sql in columns.kept.items())
     return (
         f"select '{programme}' as programme, (member::bigint << 40) + number as row, "
@@ -97,6 +97,15 @@ def pseudonymise(rows: str, columns: Columns, programme: str, cut: date) -> str:
         f"{columns.cse_until or 'null::date'} as cse_until, {columns.weight or '1'}::bigint as weight{kept} "
         f"from ({rows}) delivered, {KEY_TABLE} where not {future(columns, cut)} and not {inactive(columns)}"
     )
+
+
+def _whole_years(birth: str, cut: date) -> str:
+    """SQL for the age on a day: a year is whole on the birthday; for the 29th of February, on the 1st of March.
+
+    Spelt out because engines' own functions let that birthday fall on the 28th.
+    """
+    birthday_to_come = f"(month({birth}) * 100 + day({birth}) > {cut.month * 100 + cut.day})"
+    return f"({cut.year} - year({birth}) - {birthday_to_come}::int)"
 
 
 def later_rows(roster: str) -> str:

@@ -23,23 +23,16 @@ def fetch(root: Path, pattern: str, into: Path, *, max_bytes: int) -> tuple[Fetc
     try:
         if sum(p.stat().st_size for p in paths) > max_bytes:
             raise Unavailable(f"larger than the limit of {max_bytes} bytes", where)
-        sources = [(p, p.open("rb")) for p in paths]
     except OSError as error:
         raise Unavailable(f"cannot be read ({error.strerror})", where) from error
-    fetched = []
-    for path, file in sources:
-        with file:
-            fetched.append(keep(_chunks(iter(lambda f=file: f.read(CHUNK), b""), where), into / path.name))
-    return tuple(fetched)
+    return tuple(keep(_chunks(path, where), into / path.name) for path in paths)
 
 
-def _chunks(chunks: Iterator[bytes], where: str) -> Iterator[bytes]:
-    """Tell a source that fails while it is read from a disk of ours that is full."""
-    while True:
-        try:
-            chunk = next(chunks, b"")
-        except OSError as error:
-            raise Unavailable(f"cannot be read ({error.strerror})", where) from error
-        if not chunk:
-            return
-        yield chunk
+def _chunks(path: Path, where: str) -> Iterator[bytes]:
+    """A file's bytes; tells a source that fails while it is read from a disk of ours that is full."""
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+    except OSError as error:
+        raise Unavailable(f"cannot be read ({error.strerror})", where) from error

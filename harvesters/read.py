@@ -17,7 +17,7 @@ import csv
 import fnmatch
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from itertools import chain, islice
@@ -183,7 +183,7 @@ class _Utf8Guess:
 def _rows(name: str, text: Path, layout: Layout) -> Iterator[list[str]]:
     """Rows of a UTF-8 text below the junk, the header first; lines without a cell are left out."""
     csv.field_size_limit(1 << 24)
-    quoting = csv.QUOTE_MINIMAL if layout.quote else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if layout.quote else csv.QUOTE_NONE
     try:
         with text.open(encoding="utf-8-sig", newline="") as file:
             lines = islice(file, layout.skip_rows, None)
@@ -210,18 +210,20 @@ def _by_duckdb(text: Path, layout: Layout, width: int, target: Path) -> int | No
             engine.read_csv(
                 str(text),
                 header=True,
-                auto_detect=False,  # type: ignore[call-arg]
+                auto_detect=False,
                 skiprows=layout.skip_rows,
                 delimiter=layout.delimiter,
                 quotechar=layout.quote,
                 escapechar=layout.quote,
-                columns=columns,  # type: ignore[arg-type]
+                columns=columns,
                 na_values=NO_NULL,
                 null_padding=True,
             ).project(f"* replace ({EXTRA} is not null as {EXTRA})").write_parquet(str(target))
             return int(engine.sql("select count(*) from read_parquet(?)", params=[str(target)]).fetchall()[0][0])
-        except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.Error):
+        except duckdb.Error as error:
             target.unlink(missing_ok=True)
+            if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
+                raise  # the disk's trouble, not the text's
             return None
 
 
@@ -232,19 +234,17 @@ def _by_csv(name: str, text: Path, layout: Layout, width: int, target: Path) -> 
 def _write(rows: Iterator[Sequence[str | None]], width: int, target: Path) -> int:
     """Write rows of text in batches; null where a row is too short, `extra` where it is too long."""
     names = [*(f"c{i}" for i in range(width)), EXTRA]
-    shape = pa.schema([*((n, pa.string()) for n in names[:-1]), (EXTRA, pa.bool_())])
+    shape = pa.schema([pa.field(n, pa.bool_() if n == EXTRA else pa.string()) for n in names])
     count = 0
     with pq.ParquetWriter(target, shape) as out:
         while batch := list(islice(rows, BATCH)):
             cells = [[row[i] if i < len(row) else None for row in batch] for i in range(width)]
             extra = [len(row) > width for row in batch]
-            out.write_batch(pa.record_batch([*map(_text, cells), pa.array(extra, pa.bool_())], schema=shape))
+            out.write_batch(
+                pa.record_batch([*(pa.array(c, pa.string()) for c in cells), pa.array(extra, pa.bool_())], schema=shape)
+            )
             count += len(batch)
     return count
-
-
-def _text(cells: Iterable[str | None]) -> pa.Array:
-    return pa.array(cells, pa.string())
 
 
 # --- XLSX --------------------------------------------------------------------------------------------------------

@@ -61,7 +61,15 @@ def lock_digest() -> str:
     return file_digest(path) if path.is_file() else ""
 
 
-def roster_fingerprint(source: Source, delivery: str, schema: Path, gazetteer: Path, cut: date, key_id: str) -> str:
+def roster_fingerprint(
+    source: Source,
+    delivery: str,
+    schema: Path,
+    gazetteer: Path,
+    cut: date,
+    key_id: str,
+    departments: tuple[str, ...],
+) -> str:
     """Of everything a roster depends on: with the same fingerprint its intake need not be done again."""
     layout = {
         "programme": source.programme,
@@ -73,8 +81,8 @@ def roster_fingerprint(source: Source, delivery: str, schema: Path, gazetteer: P
         "tolerance": source.tolerance,
         "place_coding": source.place_coding,
     }
-    parts = [layout, delivery, file_digest(schema), file_digest(gazetteer), cut.isoformat(), key_id, code_digest()]
-    return digest_of(parts)
+    files = [file_digest(schema), file_digest(gazetteer)]
+    return digest_of([layout, delivery, files, cut.isoformat(), key_id, departments, code_digest()])
 
 
 def configuration_digest(settings: Settings) -> str:

@@ -1,0 +1,398 @@
+"""The line's order: what is done when, what is skipped because nothing changed, what stops it.
+
+Two short lines with a quorum between them. `take_in_sources` brings every source's delivery to a roster or back to its
+owner; `build_period` turns the period's rosters into a sealed, signed release. Each step leaves its result in the
+store and a row in the ledger before the next begins, so that a run which was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from anonymize.pseudonym import Key
+from anonymize.secure import Protected
+from harvesters.delivery import Fetched
+from rnu import __version__, provenance
+from rnu.errors import RnuError, RosterRejected, SettingsError
+from rnu.harvest import harvest
+from rnu.intake import IntakeReport, take_in
+from rnu.ledger import Delivery, Intake, Ledger, Release
+from rnu.provenance import file_digest
+from rnu.release.build import build
+from rnu.release.columns import Columns
+from rnu.release.inspect import inspect
+from rnu.release.model import Contents, ProgrammeTable, Provenance, SourceQuality
+from rnu.secrets import public_half
+from rnu.settings import Period, Settings, Source, load
+from rnu.signing import Role, sign, steward
+from rnu.store import FULL, Store, disk_full
+from rnu.tabulate import count, protect_all, tasks, told
+from rnu.ubigeo import Gazetteer
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step did: told as it begins, and again as it ends."""
+
+    name: str
+    subject: str
+    seconds: float = 0.0
+    facts: Mapping[str, int | float | str] = field(default_factory=dict)
+    problem: str = ""  # who must act, and what to do
+    began: bool = False
+
+
+Say = Callable[[Step], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Institution:
+    """An institution's folder, opened."""
+
+    settings: Settings
+    store: Store
+    ledger: Ledger
+    gazetteer: Gazetteer
+
+    @classmethod
+    def open(cls, home: Path) -> Institution:
+        """Read the configuration, make sure of the store and the ledger."""
+        settings = load(home)
+        store = Store(home / "store")
+        ledger = Ledger.beside(home)
+        try:
+            store.create()
+            ledger.upgrade()
+        except OSError as error:
+            raise _disk_error(home, error) from error
+        gazetteer = Gazetteer.load(settings.gazetteer_path, settings.departments)
+        return cls(settings, store, ledger, gazetteer)
+
+    @property
+    def references(self) -> dict[str, Path]:
+        """What schemas' foreign keys may refer to."""
+        return {"ubigeo": self.settings.gazetteer_path}
+
+
+def _disk_error(home: Path, error: OSError) -> RnuError:
+    if error.errno in FULL:
+        return disk_full(home)
+    return SettingsError(f"the folder cannot be used ({error.strerror})", where=str(error.filename or home))
+
+
+@contextmanager
+def disk_told(root: Path) -> Iterator[None]:
+    """Tell a full disk as such, whoever noticed it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise disk_full(root) from error
+        raise
+    except duckdb.Error as error:
+        if "No space left" in str(error):
+            raise disk_full(root) from error
+        raise
+
+
+@contextmanager
+def _timed(say: Say, name: str, subject: str) -> Iterator[dict[str, int | float | str]]:
+    """Tell that a step begins, and its time when it ends well."""
+    say(Step(name, subject, began=True))
+    found: dict[str, int | float | str] = {}
+    began = time.perf_counter()
+    yield found
+    say(Step(name, subject, time.perf_counter() - began, found))
+
+
+# --- the whole line ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended."""
+
+    period: str
+    release: Release | None
+    new: bool  # whether this run built it
+    problems: tuple[RnuError, ...] = ()
+    waiting_for: tuple[str, ...] = ()  # sources of the quorum that are not in
+
+
+def run(
+    institution: Institution,
+    period: Period,
+    key: Key,
+    signing_key: Ed25519PrivateKey,
+    say: Say,
+    *,
+    today: date,
+    go: bool = False,
+) -> Outcome:
+    """Do what is due for a period: every source's intake, then the build once the quorum is in.
+
+    With `go` a steward says that the period is built with the rosters there are. A source that fails stops only
+    itself; the problems are in the outcome.
+    """
+    settings = institution.settings
+    steward(public_half(signing_key), settings.stewards, today)
+    with institution.store.locked(), disk_told(institution.store.root):
+        problems = take_in_sources(institution, period, key, say)
+        intakes = {s: i for s, i in institution.ledger.intakes(str(period)).items() if i.accepted}
+        waiting = tuple(s for s in settings.quorum if s not in intakes)
+        if not intakes or (waiting and not go):
+            return Outcome(str(period), None, False, problems, waiting)
+        release, new = build_period(institution, period, intakes, signing_key, say, key)
+        return Outcome(str(period), release, new, problems, waiting)
+
+
+# --- each delivery -----------------------------------------------------------------------------------------------
+
+
+def take_in_sources(institution: Institution, period: Period, key: Key, say: Say) -> tuple[RnuError, ...]:
+    """Harvest and take in every roster and register of a period; what went wrong, source by source."""
+    problems: list[RnuError] = []
+    for source in institution.settings.rosters():
+        try:
+            delivery = _harvest(institution, source, period, say)
+            _take_in(institution, source, period, delivery, key, say)
+        except RnuError as error:
+            if isinstance(error, SettingsError):
+                raise
+            problems.append(error)
+            say(Step("problem", source.id, problem=str(error)))
+    return tuple(problems)
+
+
+def _harvest(institution: Institution, source: Source, period: Period, say: Say) -> Delivery:
+    with _timed(say, "harvest", source.id) as found:
+        cut = source.cut(period)
+        got = harvest(source, cut, institution.settings.root, institution.store, institution.ledger)
+        found.update(
+            {"cut": str(cut), "files": len(got.delivery.files), "bytes": sum(f[2] for f in got.delivery.files)}
+        )
+        found["state"] = "new" if got.new else "unchanged"
+        if got.same_as:
+            found["warning"] = f"same bytes as the cut of {got.same_as}"
+    return got.delivery
+
+
+def _take_in(institution: Institution, source: Source, period: Period, delivery: Delivery, key: Key, say: Say) -> None:
+    settings, store, ledger = institution.settings, institution.store, institution.ledger
+    cut = period.last_day()
+    schema = settings.schema_path(source)
+    fingerprint = provenance.roster_fingerprint(
+        source, delivery.digest, schema, settings.gazetteer_path, cut, key.id, settings.departments
+    )
+    known = ledger.intakes(str(period)).get(source.id)
+    if (
+        known
+        and known.fingerprint == fingerprint
+        and (not known.accepted or store.roster(str(period), known.roster).exists())
+    ):
+        say(Step("check", source.id, facts={"state": "unchanged"}))
+        if not known.accepted:
+            raise _returned(source, known)
+        return
+    name = f"{source.id}-{fingerprint[:16]}"
+    with _timed(say, "check", source.id) as found, store.work(f"intake-{source.id}") as work:
+        made = work / "roster.parquet"
+        try:
+            report = take_in(
+                source,
+                [Fetched(n, store.delivery(h), h, s) for n, h, s in delivery.files],
+                schema_path=schema,
+                gazetteer=institution.gazetteer,
+                references=institution.references,
+                cut=cut,
+                key=key,
+                work=work,
+                roster=made,
+            )
+        except RosterRejected as error:
+            refused = {"rejected": error.what, "where": error.where}
+            ledger.add_intake(_intake(source, period, delivery, fingerprint, "", refused))
+            raise
+        if report.accepted:
+            store.keep_roster(made, str(period), name)
+        intake = _intake(source, period, delivery, fingerprint, name if report.accepted else "", report.as_json())
+        ledger.add_intake(intake)
+        found.update(_told(report))
+    if not report.accepted:
+        raise _returned(source, intake)
+
+
+def _intake(
+    source: Source, period: Period, delivery: Delivery, fingerprint: str, roster: str, report: Mapping[str, Any]
+) -> Intake:
+    return Intake(source.id, str(period), delivery.cut, delivery.digest, fingerprint, bool(roster), roster, report)
+
+
+def _told(report: IntakeReport) -> dict[str, int | float | str]:
+    told: dict[str, int | float | str] = {
+        "rows": report.check.rows,
+        "set_aside": report.check.set_aside,
+        "inactive": report.inactive,
+        "duplicates": report.duplicates,
+        "without_document": report.without_document,
+        "roster": report.roster_rows,
+        "weight": report.weight,
+    }
+    if report.check.uncompiled:
+        told["by_frictionless"] = report.check.by_frictionless
+    return told
+
+
+def _returned(source: Source, intake: Intake) -> RosterRejected:
+    report = intake.report
+    if "rejected" in report:
+        return RosterRejected(
+            f"{source.title}: {report['rejected']}",
+            where=report["where"],
+            remedy=f"its owner ({source.owner}) delivers it again",
+        )
+    check = report["check"]
+    worst = sorted([*check["header"], *check["broken"]], key=lambda b: -b["rows"])[:3]
+    rules = "; ".join(f"{b['field'] or 'row'}: {b['rule']} {b['detail']}".rstrip() + f" ({b['rows']})" for b in worst)
+    if check["header"]:
+        what = "its header is not the schema's"
+    else:
+        share = f"over the tolerance of {check['tolerance']:.1%}"
+        what = f"{check['set_aside']} of {check['rows']} rows break rules, {share}"
+    return RosterRejected(
+        f"{source.title}: {what}",
+        where=rules or "no rows",
+        remedy=f"its owner ({source.owner}) mends it; `rnu report {source.id} --period {intake.period}` lists the rows",
+    )
+
+
+# --- each period -------------------------------------------------------------------------------------------------
+
+
+def build_period(
+    institution: Institution,
+    period: Period,
+    intakes: Mapping[str, Intake],
+    signing_key: Ed25519PrivateKey,
+    say: Say,
+    key: Key,
+) -> tuple[Release, bool]:
+    """Aggregate, protect, attack, build, inspect, seal and sign; a release made of the same inputs is not made again."""
+    settings, store, ledger = institution.settings, institution.store, institution.ledger
+    configuration = provenance.configuration_digest(settings)
+    missing = [s.id for s in settings.rosters() if s.id not in intakes]
+    fingerprint = provenance.release_fingerprint({s: i.fingerprint for s, i in intakes.items()}, configuration, missing)
+    earlier = ledger.releases(period=str(period))
+    for known in reversed(earlier):
+        if known.fingerprint == fingerprint and store.release(known.digest).exists():
+            say(Step("build", str(period), facts={"state": "unchanged", "digest": known.digest}))
+            return known, False
+    counts = {}
+    for cube in settings.cubes:
+        with _timed(say, "aggregate", cube.id) as found:
+            counts[cube.id] = count(cube, settings, intakes, period, store)
+            found.update({"cells": len(counts[cube.id]), "users": int(counts[cube.id]["n"].sum())})
+    made: dict[tuple[str, str], Protected] = {}
+    since = time.perf_counter()
+    for task, protected in protect_all(tasks(settings, counts, intakes, period, institution.gazetteer)):
+        made[task.cube, task.programme] = protected
+        say(Step("protect", task.programme, time.perf_counter() - since, told(protected)))
+        since = time.perf_counter()
+    tables = tuple(
+        ProgrammeTable(cube, settings.programme(p), made[cube.id, p].safe if (cube.id, p) in made else None)
+        for cube in settings.cubes
+        for p in cube.programmes
+    )
+    private = {f"{cube}/{programme}": protected.private() for (cube, programme), protected in made.items()}
+    approved = {r.digest for r in earlier if (d := ledger.decision(r.digest)) and d.signature.role is Role.APPROVE}
+    contents = Contents(
+        period=period,
+        revision=len(approved) + 1,
+        tables=tables,
+        quality=tuple(_quality(s, intakes.get(s.id), counts) for s in settings.rosters()),
+        provenance=Provenance(
+            deliveries={s: i.digest for s, i in intakes.items()},
+            schemas={s.schema: file_digest(settings.schema_path(s)) for s in settings.rosters()},
+            configuration=configuration,
+            version=__version__,
+            code=provenance.code_digest(),
+            lock=provenance.lock_digest(),
+            key_id=key.id,
+        ),
+    )
+    digest = _write(institution, contents, private, say)
+    release = Release(
+        str(period), contents.revision, digest, fingerprint, sign(signing_key, Role.BUILD, digest), _facts(contents)
+    )
+    ledger.add_release(release)
+    return release, True
+
+
+def _quality(source: Source, intake: Intake | None, counts: Mapping[str, pd.DataFrame]) -> SourceQuality:
+    """National figures of a source for the release."""
+    if intake is None:
+        return SourceQuality(source.id, source.title, source.programme, delivered=False)
+    report, check = intake.report, intake.report["check"]
+    matched = sum(int(f.loc[f["programme"] == source.programme, "matched"].sum()) for f in counts.values())
+    return SourceQuality(
+        source=source.id,
+        title=source.title,
+        programme=source.programme,
+        delivered=True,
+        cut=intake.cut,
+        rows=check["rows"],
+        set_aside=check["set_aside"],
+        rules=tuple((b["field"], f"{b['rule']} {b['detail']}".strip(), b["rows"]) for b in check["broken"]),
+        inactive=report["inactive"],
+        duplicates=report["duplicates"],
+        duplicates_disagreeing=report["duplicates_disagreeing"],
+        without_document=report["without_document"],
+        roster_rows=report["roster_rows"],
+        weight=report["weight"],
+        matched=matched,
+        uncompiled=tuple(check["uncompiled"]),
+    )
+
+
+def _write(institution: Institution, contents: Contents, private: Mapping[str, Any], say: Say) -> str:
+    """Build, inspect and seal a release; it appears in the store under its digest, whole."""
+    settings, store = institution.settings, institution.store
+    columns = Columns.load(settings.home / "schemas" / "tables" / "conteos.json")
+    with _timed(say, "build", f"{contents.period} r{contents.revision}") as found, store.work("build") as work:
+        (work / "release").mkdir()
+        (work / "private").mkdir()
+        digest = build(
+            contents,
+            work / "release",
+            institution=settings.institution,
+            gazetteer=institution.gazetteer,
+            columns=columns,
+        )
+        inspect(work / "release")
+        report = {"quality": [dataclasses.asdict(q) for q in contents.quality], "protection": private}
+        (work / "private" / "report.json").write_text(json.dumps(report, indent=1, sort_keys=True), encoding="utf-8")
+        files = [p for p in (work / "release").rglob("*") if p.is_file()]
+        found.update({"files": len(files), "bytes": sum(p.stat().st_size for p in files), "digest": digest})
+        store.keep_folder(work / "private", store.private(digest))
+        store.keep_folder(work / "release", store.release(digest))
+    return digest
+
+
+def _facts(contents: Contents) -> dict[str, Any]:
+    """What the ledger keeps of a release beside its digest."""
+    return {
+        "programmes": sorted({t.programme.id for t in contents.tables if t.safe is not None}),
+        "missing": sorted({t.programme.id for t in contents.tables if t.safe is None}),
+    }

@@ -1,0 +1,187 @@
+"""A dataset of a portal: one cube over all its releases, read from the releases' own files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rnu.publish.portal import Publication, current
+from rnu.publish.series import write_series
+from rnu.release.columns import LEVEL_TITLES, MARK
+from rnu.release.describe import DATA, MEDIA_TYPES
+from rnu.release.formats import FORMATS
+from rnu.release.manifest import file_digest, manifest
+from rnu.release.read import read_json, read_table, totals
+from rnu.ubigeo import LEVELS
+
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that a visitor can take."""
+
+    title: str
+    path: str  # from the portal's address
+    format: str
+    bytes: int
+    sha256: str
+
+    @property
+    def media_type(self) -> str:
+        """IANA media type."""
+        return MEDIA_TYPES[self.format]
+
+
+@dataclass(frozen=True, slots=True)
+class LevelDownloads:
+    """The files of one level: all periods in one, and the latest release's own."""
+
+    level: str
+    title: str
+    series: Download
+    latest: tuple[Download, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A programme's published total of the nation, or the mark in its place."""
+
+    programme: str
+    name: str
+    value: int | None
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One cube as a portal shows it."""
+
+    id: str
+    title: str
+    description: str
+    measure: str
+    measure_label: str
+    keywords: tuple[str, ...]
+    history: tuple[Publication, ...]  # every release that has it, newest first
+    periods: tuple[Publication, ...]  # one current release per period, oldest first
+    levels: tuple[LevelDownloads, ...]
+    totals: tuple[tuple[Publication, tuple[Total, ...]], ...]  # of each period, oldest first
+
+    @property
+    def latest(self) -> Publication:
+        """The release of the newest period."""
+        return self.periods[-1]
+
+    @property
+    def path(self) -> str:
+        """Address of its page, from the portal's."""
+        return f"datos/{self.id}/"
+
+    def notes(self) -> list[str]:
+        """What its newest release tells readers beforehand."""
+        return notes_of(self.latest.folder)
+
+    def dictionary(self) -> list[dict[str, str]]:
+        """Columns and values of the newest release, in words."""
+        return [row for row in dictionary_of(self.latest.folder) if row["tabla"] == self.id]
+
+    def quality(self) -> list[Report]:
+        """Quality of the sources that feed it, as the newest release reports it."""
+        programmes = {total.programme for total in self.totals[-1][1]}
+        sources = read_json(self.latest.folder, "calidad.json")["fuentes"]
+        return [source for source in sources if source["programa"] in programmes or not source["programa"]]
+
+    def protection(self) -> Report:
+        """What the newest release shows and withholds of it."""
+        report = read_json(self.latest.folder, "proteccion.json")
+        own = next(table for table in report["tablas"] if table["tabla"] == self.id)
+        return {**own, "como_se_protege": report["como_se_protege"]}
+
+    def provenance(self) -> Report:
+        """What the newest release's bytes depend on."""
+        return read_json(self.latest.folder, "procedencia.json")
+
+
+def write_datasets(publications: Sequence[Publication], site: Path) -> tuple[Dataset, ...]:
+    """Every cube of the releases, newest release's order first, with its series written below `site/datos`."""
+    newest_first = sorted(publications, key=lambda p: (p.period, p.revision), reverse=True)
+    ids = dict.fromkeys(cube for publication in newest_first for cube in _cubes(publication.folder))
+    return tuple(_dataset(id, newest_first, site) for id in ids)
+
+
+def _dataset(id: str, newest_first: Sequence[Publication], site: Path) -> Dataset:
+    history = tuple(p for p in newest_first if id in _cubes(p.folder))
+    periods = current(history)
+    cube = _cubes(periods[-1].folder)[id]
+    (site / DATA / id).mkdir(parents=True)
+    return Dataset(
+        id=id,
+        title=cube["titulo"],
+        description=cube["descripcion"],
+        measure=cube["medida"],
+        measure_label=cube["titulo_medida"],
+        keywords=tuple(cube["palabras_clave"]),
+        history=history,
+        periods=periods,
+        levels=tuple(_level(id, level, periods, site) for level in LEVELS),
+        totals=tuple((p, _national(p.folder, id)) for p in periods),
+    )
+
+
+def _cubes(folder: Path) -> dict[str, Report]:
+    return {cube["id"]: cube for cube in _datapackage(folder)["tablas"]}
+
+
+# A release never changes, so reading one of its files twice is waste.
+@cache
+def _datapackage(folder: Path) -> Report:
+    return read_json(folder, "datapackage.json")
+
+
+def notes_of(folder: Path) -> list[str]:
+    """What a release tells readers beforehand."""
+    return list(_datapackage(folder)["notas"])
+
+
+def dictionary_of(folder: Path) -> list[dict[str, str]]:
+    """A release's dictionary."""
+    rows: Any = read_json(folder, "diccionario.json")
+    return list(rows)
+
+
+def _level(id: str, level: str, periods: Sequence[Publication], site: Path) -> LevelDownloads:
+    path = f"{DATA}/{id}/{id}_{level}.csv"
+    write_series([p.folder for p in periods], id, level, site / path)
+    title = LEVEL_TITLES[level]
+    series = Download(
+        f"{title}, todos los periodos", path, "csv", (site / path).stat().st_size, file_digest(site / path)
+    )
+    return LevelDownloads(level, title, series, tuple(_own(periods[-1], id, level, format) for format in FORMATS))
+
+
+def _own(publication: Publication, id: str, level: str, format: str) -> Download:
+    path = f"{DATA}/{id}_{level}.{format}"
+    return Download(
+        f"{LEVEL_TITLES[level]}, {publication.period}",
+        f"releases/{publication.digest}/{path}",
+        format,
+        (publication.folder / path).stat().st_size,
+        manifest(publication.folder)[path],
+    )
+
+
+def _national(folder: Path, id: str) -> tuple[Total, ...]:
+    frame = totals(read_table(folder, id, "nacion"))
+    rows = zip(frame["programa"], frame["nombre_programa"], frame.iloc[:, -2], frame[MARK], strict=True)
+    return tuple(Total(programme, name, None if mark else int(n), mark) for programme, name, n, mark in rows)
+
+
+def district_totals(dataset: Dataset) -> pd.DataFrame:
+    """The newest release's totals of every district, by programme."""
+    return totals(read_table(dataset.latest.folder, dataset.id, "distrito"))

@@ -1,0 +1,79 @@
+"""Show a portal's folder on this machine, for looking at it; a real portal is served by a real web server."""
+
+from __future__ import annotations
+
+from functools import partial
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from os import PathLike
+from pathlib import Path
+
+from rnu.errors import PortalRefused
+from rnu.publish.folder import CURRENT
+from rnu.release.describe import MEDIA_TYPES
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """Files of the site with their right types, no listing of folders, the site's own page for what is not there."""
+
+    extensions_map = {  # noqa: RUF012 - the base class declares it so
+        **SimpleHTTPRequestHandler.extensions_map,
+        **{f".{ending}": kind for ending, kind in MEDIA_TYPES.items()},
+        ".json": "application/json",
+        ".jsonld": "application/ld+json",
+        ".md": "text/markdown",
+        ".sha256": "text/plain",
+        ".js": "text/javascript",
+        ".xml": "application/xml",
+    }
+
+    def guess_type(self, path: str | PathLike[str]) -> str:
+        kind = super().guess_type(path)
+        text = kind.startswith("text/") or kind in ("application/json", "application/ld+json", "application/xml")
+        return f"{kind}; charset=utf-8" if text else kind
+
+    def list_directory(self, path: str | PathLike[str]) -> BytesIO | None:  # noqa: ARG002
+        self.send_error(HTTPStatus.NOT_FOUND)
+        return None
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        page = Path(self.directory) / "404.html"
+        if code != HTTPStatus.NOT_FOUND or not page.is_file():
+            super().send_error(code, message, explain)
+            return
+        body = page.read_bytes()
+        self.send_response(code)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the command that serves has said where to look."""
+
+
+def server(folder: Path, port: int) -> ThreadingHTTPServer:
+    """A server on this machine's own address for a portal's folder; port 0 takes any that is free.
+
+    It follows the folder's `current` link, so that publishing again shows without a restart.
+    """
+    site = folder / CURRENT
+    if not (site / "index.html").is_file():
+        raise PortalRefused("nothing has been published here yet", where=str(folder), remedy="run `rnu publish`")
+    try:
+        return ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, directory=str(site)))
+    except OSError as error:
+        raise PortalRefused(
+            f"port {port} cannot be used ({error.strerror})", where="127.0.0.1", remedy="choose another with --port"
+        ) from error
+
+
+def serve(folder: Path, port: int) -> None:
+    """Serve until interrupted."""
+    with server(folder, port) as running:
+        try:
+            running.serve_forever()
+        except KeyboardInterrupt:
+            return

@@ -1,0 +1,148 @@
+"""The pages of a static portal, written from releases that already lie in the site's own folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from rnu.publish import catalogue, words
+from rnu.publish.dataset import Dataset, district_totals, notes_of, write_datasets
+from rnu.publish.portal import Publication, current
+from rnu.release.columns import LEVEL_TITLES, MARK, NAMES
+from rnu.release.manifest import MANIFEST, manifest
+from rnu.settings import Institution, Portal
+
+ASSETS = ("estilo.css", "buscar.js")
+# Short words for a number that is not there; what they mean in full stands in the dictionary.
+MARK_WORDS = {"c": "reservado", "d": "no desagregado", "n": "no entregado"}
+
+
+def write_site(publications: Sequence[Publication], portal: Portal, institution: Institution, site: Path) -> None:
+    """Write every page, series and catalogue. `site/releases/<digest>` is there already and stays untouched."""
+    datasets = write_datasets(publications, site)
+    history = sorted(publications, key=lambda p: (p.period, p.revision), reverse=True)
+    pages = _environment(portal, institution, datasets)
+    notes = notes_of(history[0].folder) if history else []
+    _write_page(pages, site, "index.html", history=history, periods=current(publications), notes=notes)
+    _write_page(pages, site, "404.html", root=f"{portal.url}/")
+    for dataset in datasets:
+        ld = catalogue.schema_org(dataset, portal, institution)
+        _write_page(pages, site, f"{dataset.path}index.html", "conjunto.html", dataset=dataset, ld=ld)
+    for publication in history:
+        _write_publication(pages, site, publication, superseded=publication not in current(publications))
+    _write_json(site / "data.json", catalogue.pod(datasets, portal, institution))
+    _write_json(site / "catalogo.jsonld", catalogue.dcat(datasets, portal, institution))
+    _write_json(site / "distritos.json", districts(datasets))
+    for name in ASSETS:
+        (site / name).write_bytes(resources.files("rnu.publish").joinpath("templates", name).read_bytes())
+    _write_for_robots(site, portal, datasets, history)
+
+
+def _environment(portal: Portal, institution: Institution, datasets: Sequence[Dataset]) -> Environment:
+    pages = Environment(
+        loader=PackageLoader("rnu.publish"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    pages.filters.update(number=words.number, figure=words.figure, month=words.month, day=words.day, size=words.size)
+    pages.globals.update(
+        portal=portal,
+        institution=institution,
+        datasets=datasets,
+        mark_words=MARK_WORDS,
+        level_titles=LEVEL_TITLES,
+    )
+    return pages
+
+
+def _write_page(pages: Environment, site: Path, path: str, template: str = "", **values: Any) -> None:
+    """Render a page; `root` leads from it to the portal's address, so that a site works below any path."""
+    target = site / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    known = {"root": "../" * path.count("/"), "path": path.removesuffix("index.html"), **values}
+    html = pages.get_template(template or path).render(known)
+    target.write_bytes(html.encode())
+
+
+def _write_publication(pages: Environment, site: Path, publication: Publication, superseded: bool) -> None:
+    files = manifest(publication.folder)
+    listed = [(path, (publication.folder / path).stat().st_size, digest) for path, digest in files.items()]
+    listed.append((MANIFEST, (publication.folder / MANIFEST).stat().st_size, publication.digest))
+    signatures = [{**asdict(signature), "on": signature.on.isoformat()} for signature in publication.signatures]
+    _write_json(
+        site / "releases" / f"{publication.digest}.firmas.json",
+        {"publicacion": publication.name, "digest": publication.digest, "firmas": signatures},
+    )
+    _write_page(
+        pages,
+        site,
+        f"publicaciones/{publication.name}/index.html",
+        "publicacion.html",
+        publication=publication,
+        files=listed,
+        notes=notes_of(publication.folder),
+        superseded=superseded,
+    )
+
+
+def districts(datasets: Sequence[Dataset]) -> dict[str, Any]:
+    """The latest totals of every district, small enough for a visitor's telephone: the search on the home page.
+
+    A place is [code, department, province, district, one value per column]; a value is a number or a mark.
+    """
+    columns: list[dict[str, str]] = []
+    places: dict[str, list[str]] = {}
+    values: dict[str, dict[int, int | str]] = {}
+    for dataset in datasets:
+        known: dict[str, int] = {}
+        frame = district_totals(dataset)
+        names = frame[[*NAMES]].itertuples(index=False, name=None)
+        rows = zip(
+            frame["programa"],
+            frame["nombre_programa"],
+            frame["ubigeo"],
+            names,
+            frame.iloc[:, -2],
+            frame[MARK],
+            strict=True,
+        )
+        for programme, title, ubigeo, place, n, mark in rows:
+            if programme not in known:
+                known[programme] = len(columns)
+                columns.append(
+                    {"programa": title, "cifra": dataset.measure_label, "periodo": str(dataset.latest.period)}
+                )
+            places.setdefault(ubigeo, [ubigeo, *place])
+            values.setdefault(ubigeo, {})[known[programme]] = mark or int(n)
+    return {
+        "marcas": MARK_WORDS,
+        "columnas": columns,
+        "lugares": [
+            [*place, [values[ubigeo].get(i) for i in range(len(columns))]] for ubigeo, place in sorted(places.items())
+        ],
+    }
+
+
+def _write_json(path: Path, value: object) -> None:
+    indent = None if path.name == "distritos.json" else 2
+    path.write_bytes((json.dumps(value, ensure_ascii=False, indent=indent) + "\n").encode())
+
+
+def _write_for_robots(site: Path, portal: Portal, datasets: Sequence[Dataset], history: Sequence[Publication]) -> None:
+    paths = ["", *(dataset.path for dataset in datasets), *(f"publicaciones/{p.name}/" for p in history)]
+    urls = "".join(f"  <url><loc>{portal.url}/{path}</loc></url>\n" for path in paths)
+    sitemap = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n'
+    )
+    (site / "sitemap.xml").write_bytes(sitemap.encode())
+    (site / "robots.txt").write_bytes(f"User-agent: *\nAllow: /\n\nSitemap: {portal.url}/sitemap.xml\n".encode())

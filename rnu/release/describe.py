@@ -1,0 +1,226 @@
+"""What stands beside the tables so that anybody can use them: data package, dictionary, notes, read-me."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from rnu.release.columns import LEVEL_TITLES, MARK, Column, Columns, plain
+from rnu.release.formats import FORMATS
+from rnu.release.manifest import file_digest
+from rnu.release.model import Contents
+from rnu.settings import Cube, Institution, Programme
+
+DATA = "datos"
+MEDIA_TYPES = {
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TableFiles:
+    """One table as it was written: in three formats, under one name."""
+
+    cube: Cube
+    level: str
+    columns: tuple[Column, ...]
+    rows: int
+
+    @property
+    def name(self) -> str:
+        """Name of the table, and of its files without their ending."""
+        return f"{self.cube.id}_{self.level}"
+
+    def path(self, format: str) -> str:
+        """Path of the table in one format, inside the release."""
+        return f"{DATA}/{self.name}.{format}"
+
+    @property
+    def title(self) -> str:
+        """What the table is, for people."""
+        return f"{self.cube.title}: {LEVEL_TITLES[self.level].lower()}"
+
+
+def to_json(value: object) -> str:
+    """JSON as every file of a release writes it: readable, in the order given, accents as they are."""
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+
+
+def citation(institution: Institution, title: str, contents: Contents) -> str:
+    """How to cite a table of a release, without its digest (which no file inside the release can know)."""
+    return (
+        f"{institution.name} ({contents.period.year}). {institution.register_name}: {title}. "
+        f"Periodo {contents.period}, revisión {contents.revision} [conjunto de datos]."
+    )
+
+
+def notes(
+    cube: Cube, level: str, contents: Contents, institution: Institution, columns: Columns
+) -> tuple[tuple[str, str], ...]:
+    """The sheet of notes of a workbook, as headings and texts."""
+    return (
+        ("Nota", "Explicación"),
+        ("Tabla", f"{cube.title}: {LEVEL_TITLES[level].lower()}"),
+        ("Descripción", cube.description),
+        ("Periodo", f"{contents.period}, revisión {contents.revision}"),
+        ("Cifra", f"Columna «{cube.measure}»: {cube.measure_label}"),
+        ("Sumas", "Una persona puede estar en varios programas: no sume programas para contar personas."),
+        *((f"Marca {mark.value or '(vacía)'}", f"{mark.label}. {mark.description}") for mark in columns.marks),
+        ("Fuente", f"{institution.name}, {institution.register_name}"),
+        ("Licencia", f"{institution.licence} ({institution.licence_url})"),
+        ("Cómo citar", citation(institution, cube.title, contents)),
+        ("Contacto", f"{institution.contact}, {institution.email}"),
+        *(("Aviso", note) for note in contents.notes),
+    )
+
+
+def programmes_of(contents: Contents, cube: Cube) -> tuple[Programme, ...]:
+    """The programmes of a cube's tables, in order."""
+    return tuple(table.programme for table in contents.tables if table.cube.id == cube.id)
+
+
+def dictionary(contents: Contents, files: Sequence[TableFiles]) -> list[dict[str, str]]:
+    """Every column of every cube and every value it can take, in words; `valor` is empty for a column itself."""
+    rows: list[dict[str, str]] = []
+    for cube in cubes_of(contents):
+        for column in _widest(files, cube):
+            values = [(v.value, v.label, v.description) for v in column.values]
+            if column.name == MARK:
+                values = [(value or "(vacía)", label, description) for value, label, description in values]
+            if column.name == "programa":
+                on = contents.period.last_day()
+                values = [(p.id, p.name(on), p.note) for p in programmes_of(contents, cube)]
+            entries = [("", column.title, column.description), *values]
+            rows += [_entry(cube.id, column, *entry) for entry in entries]
+    return rows
+
+
+def _entry(cube: str, column: Column, value: str, label: str, description: str) -> dict[str, str]:
+    entry = {
+        "tabla": cube,
+        "columna": column.name,
+        "tipo": column.type,
+        "valor": value,
+        "titulo": label,
+        "descripcion": description,
+    }
+    return {key: plain(text, f"dictionary of {cube}, column {column.name}") for key, text in entry.items()}
+
+
+def cubes_of(contents: Contents) -> tuple[Cube, ...]:
+    """The cubes of a release, in order of first appearance."""
+    return tuple({table.cube.id: table.cube for table in contents.tables}.values())
+
+
+def _widest(files: Sequence[TableFiles], cube: Cube) -> tuple[Column, ...]:
+    """The columns of the lowest level's table, which has all that any level has."""
+    return max((file.columns for file in files if file.cube.id == cube.id), key=len)
+
+
+def to_csv(rows: Iterable[dict[str, str]]) -> str:
+    """Rows with the same keys as CSV, in the dialect of the tables."""
+    rows = list(rows)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def readme(contents: Contents, institution: Institution, files: Sequence[TableFiles], columns: Columns) -> str:
+    """LEEME.md: what this is, how to use, cite and verify it."""
+    pages = Environment(  # noqa: S701 - Markdown, not HTML
+        loader=PackageLoader("rnu.release"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    absent = sorted({t.programme.name(contents.period.last_day()) for t in contents.tables if t.safe is None})
+    return pages.get_template("LEEME.md.j2").render(
+        contents=contents,
+        institution=institution,
+        cubes=[(cube, [file for file in files if file.cube.id == cube.id]) for cube in cubes_of(contents)],
+        marks=columns.marks,
+        absent=absent,
+        citation=citation(institution, "usuarios de programas sociales", contents),
+    )
+
+
+def datapackage(
+    contents: Contents, institution: Institution, files: Sequence[TableFiles], folder: Path
+) -> dict[str, Any]:
+    """The Data Package over every table of the release, with sizes and digests."""
+    keywords = sorted({word for cube in cubes_of(contents) for word in cube.keywords})
+    return {
+        "profile": "data-package",
+        "name": f"rnu-{contents.period}-r{contents.revision}",
+        "title": f"{institution.register_name}: {contents.period}",
+        "description": "Usuarios de programas sociales por lugar. Cifras protegidas: vea LEEME.md y proteccion.json.",
+        "version": f"{contents.period}-r{contents.revision}",
+        "periodo": str(contents.period),
+        "revision": contents.revision,
+        "keywords": keywords,
+        "licenses": [{"title": institution.licence, "path": institution.licence_url}],
+        "contributors": [{"title": institution.name, "role": "publisher", "email": institution.email}],
+        "notas": list(contents.notes),
+        "tablas": [_cube(contents, cube) for cube in cubes_of(contents)],
+        "resources": [_resource(file, format, folder) for file in files for format in FORMATS],
+    }
+
+
+def _cube(contents: Contents, cube: Cube) -> dict[str, Any]:
+    """A cube in words: what a portal needs to make its page without this institution's configuration."""
+    on = contents.period.last_day()
+    return {
+        "id": cube.id,
+        "titulo": cube.title,
+        "descripcion": cube.description,
+        "unidad": str(cube.unit),
+        "medida": cube.measure,
+        "titulo_medida": cube.measure_label,
+        "palabras_clave": list(cube.keywords),
+        "programas": [{"id": p.id, "nombre": p.name(on), "sector": p.sector} for p in programmes_of(contents, cube)],
+        "desgloses": [d.id for d in cube.dimension],
+    }
+
+
+def _resource(file: TableFiles, format: str, folder: Path) -> dict[str, Any]:
+    path = folder / file.path(format)
+    common = {
+        "path": file.path(format),
+        "title": f"{file.title} ({format.upper()})",
+        "format": format,
+        "mediatype": MEDIA_TYPES[format],
+        "bytes": path.stat().st_size,
+        "hash": f"sha256:{file_digest(path)}",
+        "tabla": file.cube.id,
+        "nivel": file.level,
+        "filas": file.rows,
+    }
+    if format != "csv":
+        return {"name": f"{file.name}_{format}", "type": "file", **common}
+    keys = [c.name for c in file.columns if c.name in ("periodo", "programa", "ubigeo")]
+    return {
+        "name": file.name,
+        "profile": "tabular-data-resource",
+        "type": "table",
+        "description": file.cube.description,
+        **common,
+        "encoding": "utf-8",
+        "dialect": {"delimiter": ",", "lineTerminator": "\n", "quoteChar": '"', "doubleQuote": True, "header": True},
+        "schema": {
+            "fields": [column.field() for column in file.columns],
+            "missingValues": [""],
+            "primaryKey": [*keys, *(d.id for d in file.cube.dimension)],
+        },
+    }

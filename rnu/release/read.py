@@ -1,0 +1,62 @@
+"""Read a finished release back: for comparing, for attacking, for portals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from anonymize.tables import TOTAL
+from rnu.errors import StoreError
+from rnu.release.columns import BEFORE, NAMES
+from rnu.release.describe import DATA
+
+
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """One of the release's JSON files; StoreError if it cannot be read."""
+    try:
+        found: dict[str, Any] = json.loads((folder / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"{name} of the release cannot be read", where=str(folder), remedy="verify the release, or build it again"
+        ) from error
+    return found
+
+
+def read_text_table(path: Path) -> pd.DataFrame:
+    """A published CSV with every cell as the text that stands there."""
+    return pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8")
+
+
+def table_path(folder: Path, cube: str, level: str, format: str = "csv") -> Path:
+    """Where a table lies in a release."""
+    return folder / DATA / f"{cube}_{level}.{format}"
+
+
+def read_table(folder: Path, cube: str, level: str) -> pd.DataFrame:
+    """The published rows of one cube and level; the measure is nullable, null where there is a mark."""
+    path = table_path(folder, cube, level)
+    if not path.is_file():
+        raise StoreError(f"the release has no table {cube}_{level}", where=str(folder), remedy="build the period again")
+    frame = read_text_table(path)
+    measure = frame.columns[-2]
+    frame[measure] = pd.to_numeric(frame[measure].replace("", pd.NA)).astype("Int64")
+    return frame
+
+
+def cubes(folder: Path) -> tuple[str, ...]:
+    """The ids of a release's cubes, in order."""
+    return tuple(cube["id"] for cube in read_json(folder, "datapackage.json")["tablas"])
+
+
+def dimensions(frame: pd.DataFrame) -> list[str]:
+    """The columns of a published table that break it down."""
+    return [name for name in frame.columns[:-2] if name not in (*BEFORE, *NAMES)]
+
+
+def totals(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are broken down by nothing: one for each programme and place."""
+    broken_down = (frame[dimensions(frame)] != TOTAL).any(axis=1)
+    return frame[~broken_down]

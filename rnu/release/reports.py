@@ -1,0 +1,241 @@
+"""The reports of a release: quality, protection, provenance. Each tells only what may be known outside.
+
+Quality holds national figures. Even there a small count could concern somebody («one person in this programme's roster
+has no document»), so that counts from 1 to below the threshold become "<5"; a sum that would give one of them back
+is told as a lower bound. Protection holds nothing but what a reader could count from the tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from anonymize.tables import TOTAL, Drop, Mark
+from rnu.release.columns import MARK, NOT_DELIVERED
+from rnu.release.describe import cubes_of
+from rnu.release.model import Contents, ProgrammeTable, SourceQuality
+from rnu.settings import Cube, CubeLevel
+
+Figure = int | str | None
+HIDDEN = "no se muestra"
+MONTHS = (
+    *("enero", "febrero", "marzo", "abril", "mayo", "junio"),
+    *("julio", "agosto", "setiembre", "octubre", "noviembre", "diciembre"),
+)
+REASONS = {"floor": "población bajo el mínimo del diseño"}
+PROTECTED = "protección de las personas"
+
+
+# --- quality -----------------------------------------------------------------------------------------------------
+
+
+def quality(contents: Contents) -> dict[str, Any]:
+    """National figures of every source, small ones coarsened."""
+    return {
+        "periodo": str(contents.period),
+        "revision": contents.revision,
+        "como_leer": (
+            "Cifras nacionales por fuente. Una cifra pequeña puede referirse a personas: se escribe «<umbral» en su "
+            "lugar, y la suma que permitiría deducirla se da como «al menos». Las reglas con pocas filas no se listan."
+        ),
+        "fuentes": [_source(source, contents) for source in contents.quality],
+    }
+
+
+def _source(source: SourceQuality, contents: Contents) -> dict[str, Any]:
+    head = {"fuente": source.source, "titulo": source.title, "programa": source.programme}
+    if not source.delivered:
+        return {**head, "entregado": False}
+    threshold = _threshold(source, contents)
+    total_shown = _national_total_shown(source.programme, contents)
+    parts = {
+        "apartadas": coarse(source.set_aside, threshold),
+        "inactivas": coarse(source.inactive, threshold),
+        "duplicadas": coarse(source.duplicates, threshold),
+        "filas_del_padron": coarse(source.roster_rows, threshold) if total_shown else HIDDEN,
+    }
+    listed = [(column, rule, rows) for column, rule, rows in source.rules if rows >= threshold]
+    return {
+        **head,
+        "entregado": True,
+        "corte": source.cut,
+        "filas": _sum(source.rows, list(parts.values())),
+        **parts,
+        "duplicadas_que_discrepan": split(source.duplicates_disagreeing, source.duplicates, threshold),
+        "sin_documento": _without_document(source, threshold) if total_shown else HIDDEN,
+        "peso": coarse(source.weight, threshold) if total_shown else HIDDEN,
+        **_matched(source, threshold, total_shown),
+        "reglas": [{"columna": column, "regla": rule, "filas": rows} for column, rule, rows in listed],
+        "otras_reglas_con_pocas_filas": len(listed) < sum(rows > 0 for _, _, rows in source.rules),
+    }
+
+
+def coarse(count: int, threshold: int) -> Figure:
+    """A count that may be told: itself if it is 0 or large enough.
+
+    >>> coarse(0, 5), coarse(3, 5), coarse(5, 5)
+    (0, '<5', 5)
+    """
+    return f"<{threshold}" if 0 < count < threshold else count
+
+
+def split(part: int, whole: int, threshold: int) -> Figure:
+    """A part of a known whole: hidden too if what is left of the whole is small.
+
+    >>> split(97, 100, 5), split(90, 100, 5), split(100, 100, 5)
+    ('no se muestra', 90, 100)
+    """
+    return HIDDEN if 0 < whole - part < threshold else coarse(part, threshold)
+
+
+def _sum(total: int, parts: Sequence[Figure]) -> Figure:
+    """A sum of parts: itself if every part is told, else what can be worked out from those that are."""
+    told = [part for part in parts if isinstance(part, int)]
+    if len(told) == len(parts):
+        return total
+    bound = sum(told) + len(parts) - len(told)
+    return f"al menos {bound}" if HIDDEN not in parts and bound <= total else HIDDEN
+
+
+def _without_document(source: SourceQuality, threshold: int) -> Figure:
+    """Rows without a document are part of those not found in the register; what is left of these must not be small."""
+    told = split(source.without_document, source.roster_rows, threshold)
+    if not source.programme:
+        return told
+    return HIDDEN if 0 < source.roster_rows - source.matched - source.without_document < threshold else told
+
+
+def _matched(source: SourceQuality, threshold: int, total_shown: bool) -> dict[str, Figure | float]:
+    if not source.programme:
+        return {}
+    told = split(source.matched, source.roster_rows, threshold) if total_shown else HIDDEN
+    share = round(100 * told / source.roster_rows, 1) if isinstance(told, int) and source.roster_rows else None
+    return {"en_padron_general": told, "porcentaje_en_padron_general": share}
+
+
+def _threshold(source: SourceQuality, contents: Contents) -> int:
+    """The highest threshold of any table that the source feeds; of all tables for the register."""
+    fed = [t for t in contents.tables if source.programme in ("", t.programme.id)] or list(contents.tables)
+    return max((threshold_of(table) for table in fed), default=5)
+
+
+def threshold_of(table: ProgrammeTable) -> int:
+    """The threshold that protects one programme in one cube."""
+    if table.safe is not None:
+        return table.safe.threshold
+    return table.cube.thresholds.get(table.programme.id, table.cube.threshold)
+
+
+def _national_total_shown(programme: str, contents: Contents) -> bool:
+    """Whether the programme's national total stands in every table: a report must not give away what a table hides."""
+    safes = [t.safe for t in contents.tables if t.programme.id == programme and t.safe is not None]
+    return all(safe.marks[(0,) + (-1,) * len(safe.dimensions)] == Mark.SHOWN for safe in safes)
+
+
+# --- protection --------------------------------------------------------------------------------------------------
+
+
+def protection(contents: Contents, frames: Mapping[tuple[str, str], pd.DataFrame]) -> dict[str, Any]:
+    """What is shown and what is not, by cube, level and programme, counted from the published rows."""
+    return {
+        "periodo": str(contents.period),
+        "revision": contents.revision,
+        "como_se_protege": [
+            "Una cifra de 1 hasta uno menos que el umbral no se muestra (marca c).",
+            "También se reservan otras cifras para que ninguna de esas se pueda deducir restando o comparando tablas. "
+            "Todas llevan la misma marca.",
+            "Debajo de un total reservado no se muestra ningún desglose, tampoco los ceros (marca d).",
+            "Donde un desglose no se puede proteger, no se publica para ese lugar: sus filas no están.",
+            "Las cifras mostradas son exactas.",
+        ],
+        "tablas": [_cube(cube, contents, frames) for cube in cubes_of(contents)],
+    }
+
+
+def _cube(cube: Cube, contents: Contents, frames: Mapping[tuple[str, str], pd.DataFrame]) -> dict[str, Any]:
+    tables = [table for table in contents.tables if table.cube.id == cube.id]
+    return {
+        "tabla": cube.id,
+        "umbrales": {table.programme.id: threshold_of(table) for table in tables},
+        "niveles": [
+            {
+                "nivel": level.id,
+                "diseno": design(cube, level),
+                "programas": counted(frames[cube.id, level.id]),
+            }
+            for level in cube.level
+        ],
+        "desgloses_retirados": [
+            {"programa": table.programme.id, **row}
+            for table in tables
+            if table.safe
+            for row in _drops(table.safe.drops)
+        ],
+    }
+
+
+def design(cube: Cube, level: CubeLevel) -> str:
+    """What the design shows at one level, in words."""
+    labels = [d.label.lower() for d in cube.dimension]
+    words = {
+        0: "Solo totales por programa",
+        len(labels): f"Totales por programa y todos los cruces de {_and(labels)}",
+        1: f"Totales por programa, desglosados por {' o por '.join(labels)}",
+    }
+    text = words.get(level.crosses, f"Totales por programa y cruces de hasta {level.crosses} variables a la vez")
+    if level.crosses == 0:
+        return text + ", cada periodo."
+    if level.every == "period":
+        return text + ", cada periodo."
+    return f"{text}, una vez al año ({MONTHS[cube.year_month - 1]}); los demás periodos, solo totales."
+
+
+def _and(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} y {words[-1]}"
+
+
+def counted(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows with and without each mark, by programme, as anybody can count them."""
+    marks = frame.groupby("programa", sort=False)[MARK]
+    return [
+        {
+            "programa": programme,
+            "celdas": len(own),
+            "mostradas": int((own == "").sum()),
+            "reservadas": int((own == "c").sum()),
+            "no_desagregadas": int((own == "d").sum()),
+            "no_entregadas": int((own == NOT_DELIVERED).sum()),
+        }
+        for programme, own in marks
+    ]
+
+
+def _drops(drops: Sequence[Drop]) -> list[dict[str, Any]]:
+    """Crosses left out, grouped. Why is told only where public figures decide: the rest would talk about persons."""
+    groups: dict[tuple[str, tuple[str, ...], str], set[str]] = {}
+    for drop in drops:
+        groups.setdefault((drop.level, drop.cross, REASONS.get(drop.reason, PROTECTED)), set()).add(drop.place)
+    return [
+        {"nivel": level, "cruce": list(cross) or [TOTAL], "motivo": reason, "lugares": sorted(places)}
+        for (level, cross, reason), places in sorted(groups.items())
+    ]
+
+
+# --- provenance --------------------------------------------------------------------------------------------------
+
+
+def provenance(contents: Contents) -> dict[str, Any]:
+    """What the bytes depend on."""
+    source = contents.provenance
+    return {
+        "periodo": str(contents.period),
+        "revision": contents.revision,
+        "entregas_sha256": dict(sorted(source.deliveries.items())),
+        "esquemas_sha256": dict(sorted(source.schemas.items())),
+        "configuracion_sha256": source.configuration,
+        "programa": {"nombre": "rnu", "version": source.version, "codigo_sha256": source.code},
+        "dependencias_sha256": source.lock,
+        "clave_de_seudonimos": source.key_id,
+    }

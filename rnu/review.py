@@ -1,0 +1,139 @@
+"""The steward's word on a release, and the door in front of every portal: signatures and bytes are looked at again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from rnu import signing
+from rnu.errors import ReviewRequired, SettingsError
+from rnu.ledger import Decision, Ledger, Publication, Release
+from rnu.publish import portal as portals
+from rnu.publish.folder import FolderPortal
+from rnu.release.manifest import verify
+from rnu.secrets import public_half
+from rnu.settings import Period, Portal, Settings
+from rnu.signing import Role, require_two, sign, steward
+from rnu.store import Store
+
+
+def find(ledger: Ledger, digest: str) -> Release:
+    """The release with a digest, or with an unmistakable beginning of one (8 digits or more)."""
+    known = {r.digest: r for r in ledger.releases()}
+    fitting = [r for d, r in known.items() if d == digest or (len(digest) >= 8 and d.startswith(digest))]
+    if len(fitting) != 1:
+        what = "several releases begin" if fitting else "there is no release"
+        raise ReviewRequired(f"{what} with '{digest}'", remedy="`rnu review` lists what there is")
+    return fitting[0]
+
+
+def waiting(ledger: Ledger) -> tuple[Release, ...]:
+    """Releases on which nobody has spoken, the newest of each period last; a later build of a period replaces them."""
+    latest = {r.period: r for r in ledger.releases()}
+    return tuple(r for r in latest.values() if ledger.decision(r.digest) is None)
+
+
+def decide(
+    settings: Settings,
+    store: Store,
+    ledger: Ledger,
+    release: Release,
+    role: Role,
+    key: Ed25519PrivateKey,
+    note: str,
+    *,
+    today: date,
+) -> tuple[Decision, bool]:
+    """Approve or return exactly the bytes of a release; gives the decision and whether it is new.
+
+    Raises ReviewRequired if the key is not registered, if it built the release, or if a byte changed.
+    """
+    person = steward(public_half(key), settings.stewards, today)
+    verify(store.release(release.digest), release.digest)
+    known = ledger.decision(release.digest)
+    if known and known.signature.role is role and known.signature.public_key == person.public_key:
+        return known, False
+    signature = sign(key, role, release.digest)
+    if role is Role.APPROVE:
+        require_two(release.build, signature, release.digest)
+    elif not note.strip():
+        raise ReviewRequired("a release is returned with a reason", remedy="use --note 'what must be mended'")
+    decision = Decision(signature, note)
+    ledger.add_decision(decision)
+    return decision, True
+
+
+def approved(settings: Settings, store: Store, ledger: Ledger) -> tuple[portals.Publication, ...]:
+    """Every approved release with both signatures and all bytes verified again, oldest first.
+
+    Raises ReviewRequired if anything does not fit: nothing at all is published then.
+    """
+    out = []
+    for release in ledger.releases():
+        decision = ledger.decision(release.digest)
+        if decision is None or decision.signature.role is not Role.APPROVE:
+            continue
+        require_two(release.build, decision.signature, release.digest)
+        verify(store.release(release.digest), release.digest)
+        out.append(
+            portals.Publication(
+                Period.parse(release.period),
+                release.revision,
+                release.digest,
+                store.release(release.digest),
+                (
+                    _named(settings, release.build, portals.Role.BUILT, release.at),
+                    _named(settings, decision.signature, portals.Role.APPROVED, decision.at),
+                ),
+            )
+        )
+    return tuple(out)
+
+
+def _named(settings: Settings, signature: signing.Signature, role: portals.Role, at: str) -> portals.Signature:
+    day = datetime.fromisoformat(at).date()
+    person = steward(signature.public_key, settings.stewards, day)
+    return portals.Signature(person.name, role, day, signature.public_key, signature.signature)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing on a portal did."""
+
+    portal: str
+    releases: tuple[str, ...]
+    outcome: portals.Outcome
+
+
+def publish(settings: Settings, store: Store, ledger: Ledger, portal: Portal) -> Published:
+    """Show every approved release on a portal; a publication that was cut off is finished.
+
+    Raises ReviewRequired where nothing is approved or something does not fit, PortalRefused if the portal can't.
+    """
+    with store.locked():
+        releases = approved(settings, store, ledger)
+        if not releases:
+            raise ReviewRequired(
+                "no release is approved", remedy="`rnu review` lists what waits; another steward approves it"
+            )
+        newest = releases[-1].digest
+        shown = ledger.publications(portal.id)
+        if not shown or not shown[-1].whole or shown[-1].digest != newest:
+            ledger.add_publication(Publication(portal.id, newest, "", whole=False))
+        outcome = writer(settings, portal).publish(releases)
+        if outcome.changed or not shown or not shown[-1].whole or shown[-1].digest != newest:
+            ledger.add_publication(Publication(portal.id, newest, outcome.digest, whole=True))
+        return Published(portal.id, tuple(r.digest for r in releases), outcome)
+
+
+def writer(settings: Settings, portal: Portal) -> portals.PortalWriter:
+    """The way to a portal."""
+    makers: dict[str, Callable[[], portals.PortalWriter]] = {
+        "folder": lambda: FolderPortal(settings.home / portal.where, portal, settings.institution)
+    }
+    if portal.how not in makers:
+        raise SettingsError(f"there is no way '{portal.how}' to a portal", where="config/portals.toml")
+    return makers[portal.how]()

@@ -1,0 +1,236 @@
+"""What a right run must find, worked out from the people drawn and the rows made of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from rnu.settings import Kind, Period, Source, Unit
+from rnu.synthetic.country import Country
+from rnu.synthetic.people import Bool, Cse, Int8, Int64, People
+from rnu.synthetic.render import ages, day_number
+from rnu.synthetic.rosters import UNBROKEN, Habits, Rows, documented
+from rnu.synthetic.schools import Level, Schools
+
+SEXES = ("hombre", "mujer")
+BANDS = ("0_5", "6_17", "18_29", "30_44", "45_64", "65_mas")
+BAND_STARTS = (6, 18, 30, 45, 65)
+CLASSES = tuple(c.name.lower() for c in Cse if c is not Cse.BLANK)
+LEVELS = tuple(level.name for level in Level)
+DIMENSIONS: Mapping[Unit, Mapping[str, tuple[str, ...]]] = {
+    Unit.PERSON: {"sexo": SEXES, "grupo_edad": BANDS, "cse": CLASSES},
+    Unit.HOUSEHOLD: {"cse": CLASSES},
+    Unit.INSTITUTION: {"nivel": LEVELS},
+}
+COLUMNS = ("sexo", "grupo_edad", "cse", "nivel")
+
+
+@dataclass(slots=True)
+class SourceTruth:
+    """What a right run finds of one source in one period. Grows block by block."""
+
+    source: str
+    programme: str
+    cut: str
+    rows: int = 0
+    set_aside: dict[tuple[str, str], int] = field(default_factory=dict)  # (field, rule) -> rows
+    inactive: int = 0
+    duplicates: int = 0
+    duplicates_disagreeing: int = 0
+    without_document: int = 0
+    roster_rows: int = 0
+    weight: int = 0
+    matched: int = 0
+
+    def as_json(self) -> dict[str, object]:
+        """For `truth.json`."""
+        broken = [{"field": f, "rule": r, "rows": n} for (f, r), n in sorted(self.set_aside.items())]
+        return {**asdict(self), "set_aside": broken}
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What a right run finds: per period and source, and every inner cell."""
+
+    sources: Mapping[tuple[str, str], SourceTruth]  # (period, source)
+    cells: pa.Table  # period, programme, ubigeo, the dimensions' columns (null where not of the cube), n
+
+    def totals(self) -> dict[str, dict[str, int]]:
+        """Users (persons, households, pupils) by period and programme."""
+        out: dict[str, dict[str, int]] = {}
+        for (period, _), truth in sorted(self.sources.items()):
+            if truth.programme:
+                out.setdefault(period, {})[truth.programme] = truth.weight
+        return out
+
+    def write(self, out: Path) -> None:
+        """Write `truth_cells.parquet`, then `truth.json`: where that stands, all of it was written."""
+        pq.write_table(self.cells, out / "truth_cells.parquet")
+        document = {"sources": _by_period(self.sources), "totals": self.totals()}
+        text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
+        (out / "truth.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _by_period(sources: Mapping[tuple[str, str], SourceTruth]) -> dict[str, dict[str, object]]:
+    out: dict[str, dict[str, object]] = {}
+    for (period, source), truth in sources.items():
+        out.setdefault(period, {})[source] = truth.as_json()
+    return out
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Register:
+    """What the household register says of each person of a block, once its bad and doubled rows are gone."""
+
+    found: Bool
+    cse: Int8
+    valid: Bool  # on the period's last day
+
+    @classmethod
+    def of(cls, people: People, rows: Rows, habits: Habits, period: Period) -> Register:
+        """Each document's first good row."""
+        good = np.flatnonzero((rows.defect == UNBROKEN) & documented(people, rows.who, habits))
+        persons, first = np.unique(rows.who[good], return_index=True)
+        found = np.zeros(len(people), dtype=bool)
+        found[persons] = True
+        cse = np.full(len(people), Cse.BLANK, dtype=np.int8)
+        cse[persons] = rows.cse[good[first]]
+        today = day_number(period.last_day())
+        open_end = people.valid_until < 0
+        valid = (people.valid_from <= today) & (open_end | (people.valid_until >= today))
+        return cls(found, cse, valid[people.household])
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Kept:
+    """The rows of a roster that stand for users: neither broken, nor retired, nor doubled."""
+
+    rows: Int64  # positions of the delivered rows
+    documented: Bool
+
+
+def _left(truth: SourceTruth, rows: Rows, habits: Habits) -> Int64:
+    """Positions of the rows that are neither broken nor retired; the others are counted."""
+    truth.rows += len(rows)
+    for index, defect in enumerate(habits.defects):
+        if n := int((rows.defect == index).sum()):
+            truth.set_aside[defect.reported] = truth.set_aside.get(defect.reported, 0) + n
+    good = rows.defect == UNBROKEN
+    truth.inactive += int((good & ~rows.active).sum())
+    return np.flatnonzero(good & rows.active)
+
+
+def _keep(truth: SourceTruth, people: People, rows: Rows, habits: Habits) -> Kept:
+    """The rows that stand for users: of those left, the first of each document; the later ones are counted."""
+    left = _left(truth, rows, habits)
+    known = documented(people, rows.who[left], habits)
+    with_document = left[known]
+    _, first, which = np.unique(rows.who[with_document], return_index=True, return_inverse=True)
+    original = with_document[first][which]
+    later = original != with_document
+    differs = (rows.place[with_document] != rows.place[original]) | (rows.cse[with_document] != rows.cse[original])
+    truth.duplicates += int(later.sum())
+    truth.duplicates_disagreeing += int((later & differs).sum())
+    truth.without_document += int((~known).sum())
+    keep = np.ones(len(left), dtype=bool)
+    keep[np.flatnonzero(known)[later]] = False
+    return Kept(left[keep], known[keep])
+
+
+class Tally:
+    """Takes in the rows of block after block."""
+
+    def __init__(
+        self, country: Country, periods: Sequence[Period], sources: Sequence[Source], units: Mapping[str, Unit]
+    ) -> None:
+        """`units` says what a row of each source is."""
+        self._country = country
+        self._units = units
+        self.sources = {
+            (str(p), s.id): SourceTruth(s.id, s.programme, str(s.cut(p)))
+            for p in periods
+            for s in sources
+            if s.kind is not Kind.OPEN
+        }
+        self._counts = {
+            (str(p), s.id): np.zeros((len(country.districts), *_shape(units[s.id])), dtype=np.int64)
+            for p in periods
+            for s in sources
+            if s.kind is Kind.ROSTER
+        }
+
+    def counts(self, period: Period, source: str) -> NDArray[np.int64]:
+        """A programme's inner cells, districts first."""
+        return self._counts[str(period), source]
+
+    def register(self, period: Period, source: Source, people: People, rows: Rows, habits: Habits) -> Register:
+        """Count the household register's rows; give what it says of everybody."""
+        truth = self.sources[str(period), source.id]
+        kept = _keep(truth, people, rows, habits)
+        truth.roster_rows += len(kept.rows)
+        truth.weight += len(kept.rows)
+        return Register.of(people, rows, habits, period)
+
+    def people(
+        self, period: Period, source: Source, people: People, rows: Rows, habits: Habits, register: Register
+    ) -> None:
+        """Count a roster of persons or households."""
+        truth, unit = self.sources[str(period), source.id], self._units[source.id]
+        kept = _keep(truth, people, rows, habits)
+        who = rows.who[kept.rows]
+        matched = kept.documented & register.found[who]
+        truth.roster_rows += len(who)
+        truth.weight += len(who)
+        truth.matched += int(matched.sum())
+        own = np.where(rows.cse[kept.rows] == Cse.BLANK, Cse.NO_CLASIFICADO, rows.cse[kept.rows])
+        cse = np.where(matched & register.valid[who], register.cse[who], own)
+        at: tuple[NDArray[np.signedinteger], ...] = (cse,)
+        if unit is Unit.PERSON:
+            age = ages(people.birth[who], period.last_day())
+            at = (people.female[who].astype(np.int8), np.searchsorted(BAND_STARTS, age, side="right"), cse)
+        np.add.at(self.counts(period, source.id), (rows.place[kept.rows], *at), 1)
+
+    def schools(self, period: Period, source: Source, schools: Schools, rows: Rows, habits: Habits) -> None:
+        """Count a roster of schools: it stands for their pupils."""
+        truth = self.sources[str(period), source.id]
+        left = _left(truth, rows, habits)
+        which = rows.who[left]
+        truth.roster_rows += len(which)
+        truth.weight += int(schools.pupils[which].sum())
+        at = (rows.place[left], schools.level[which])
+        np.add.at(self.counts(period, source.id), at, schools.pupils[which])
+
+    def truth(self) -> Truth:
+        """All of it, once the last block is in."""
+        tables = [
+            self._cells(period, self.sources[period, source].programme, self._units[source], counts)
+            for (period, source), counts in self._counts.items()
+        ]
+        return Truth(self.sources, pa.concat_tables(tables))
+
+    def _cells(self, period: str, programme: str, unit: Unit, counts: NDArray[np.int64]) -> pa.Table:
+        """One programme's cells that are not zero."""
+        place, *at = np.nonzero(counts)
+        codes = np.array([d.code for d in self._country.districts])
+        words = {name: np.array(w)[i] for (name, w), i in zip(DIMENSIONS[unit].items(), at, strict=True)}
+        n = len(place)
+        return pa.table(
+            {
+                "period": pa.array([period] * n, pa.string()),
+                "programme": pa.array([programme] * n, pa.string()),
+                "ubigeo": pa.array(codes[place], pa.string()),
+                **{c: pa.array(words[c] if c in words else [None] * n, pa.string()) for c in COLUMNS},
+                "n": pa.array(counts[(place, *at)], pa.int64()),
+            }
+        )
+
+
+def _shape(unit: Unit) -> tuple[int, ...]:
+    return tuple(len(words) for words in DIMENSIONS[unit].values())

@@ -1,0 +1,122 @@
+"""From a period's rosters to protected tables: count with one expression per cube, protect, attack what is shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import ibis
+import pandas as pd
+
+from anonymize.aggregate import aggregate, cells, cse
+from anonymize.errors import BadCells, Unprotectable
+from anonymize.policy import Policy
+from anonymize.secure import Protected, secure
+from anonymize.tables import Cells, Mark
+from rnu import cubes
+from rnu.errors import DisclosureRisk, SettingsError
+from rnu.intake import MEMORY
+from rnu.ledger import Intake
+from rnu.settings import Cube, Kind, Period, Settings
+from rnu.store import Store
+from rnu.ubigeo import Gazetteer
+
+EMPTY_REGISTER = {"pseudonym": "binary", "cse": "string", "cse_from": "date", "cse_until": "date"}
+EMPTY_COUNTS = ("programme", "place", "n", "rows", "matched")
+
+
+# --- counting ----------------------------------------------------------------------------------------------------
+
+
+def count(cube: Cube, settings: Settings, intakes: Mapping[str, Intake], period: Period, store: Store) -> pd.DataFrame:
+    """The cube's cells for all its programmes: programme, place, one column per dimension, n, rows, matched.
+
+    The rosters that count are linked into one folder first, so that one glob names them, on any engine.
+    """
+    with store.work(f"aggregate-{cube.id}") as work:
+        linked = work / "rosters"
+        linked.mkdir()
+        for source in settings.rosters():
+            if source.programme in cube.programmes and source.id in intakes:
+                os.link(store.roster(str(period), intakes[source.id].roster), linked / f"{source.id}.parquet")
+        if not any(linked.iterdir()):
+            return pd.DataFrame(columns=[*EMPTY_COUNTS, *(d.id for d in cube.dimension)])
+        engine = ibis.duckdb.connect(memory_limit=MEMORY, temp_directory=str(work / "spill"))
+        try:
+            rosters = engine.read_parquet(linked / "*.parquet", union_by_name=True)
+            register = next((s for s in settings.rosters() if s.kind is Kind.REGISTER and s.id in intakes), None)
+            known = (
+                engine.read_parquet(store.roster(str(period), intakes[register.id].roster))
+                if register
+                else engine.create_table("register", schema=ibis.schema(EMPTY_REGISTER))
+            )
+            found: pd.DataFrame = aggregate(cse(rosters, known, period.last_day()), cubes.breakdowns(cube)).to_pandas()
+            return found
+        finally:
+            engine.disconnect()
+
+
+# --- protecting --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One programme's table, with the design that protects it."""
+
+    cube: str
+    programme: str
+    table: Cells
+    policy: Policy
+
+
+def tasks(
+    settings: Settings,
+    counts: Mapping[str, pd.DataFrame],
+    intakes: Mapping[str, Intake],
+    period: Period,
+    gazetteer: Gazetteer,
+) -> tuple[Task, ...]:
+    """The tables of every programme whose roster came. Raises SettingsError where users fit no category."""
+    delivered = {settings.source(id).programme for id in intakes}
+    places, population = gazetteer.tree(), cubes.load_population(settings.population)
+    out = []
+    for cube in settings.cubes:
+        for programme in (p for p in cube.programmes if p in delivered):
+            try:
+                table = cells(counts[cube.id], programme, places, cubes.breakdowns(cube))
+            except BadCells as error:
+                raise SettingsError(
+                    str(error), where=f"config/cubes.toml: {cube.id}.dimension", remedy="add a category, or `sin_dato`"
+                ) from error
+            out.append(Task(cube.id, programme, table, cubes.policy(cube, programme, period, population, gazetteer)))
+    return tuple(out)
+
+
+def protect_all(todo: Sequence[Task]) -> Iterator[tuple[Task, Protected]]:
+    """Protect every table on all cores, in order; DisclosureRisk where nothing of a programme can be shown."""
+    # spawned, not forked: the engines' threads do not survive a fork
+    with ProcessPoolExecutor(max_workers=os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(secure, task.table, task.policy) for task in todo]
+        for task, future in zip(todo, futures, strict=True):
+            try:
+                yield task, future.result()
+            except Unprotectable as error:
+                raise DisclosureRisk(
+                    f"{task.programme} cannot be protected: {error}",
+                    where=f"config/cubes.toml: {task.cube}.programmes",
+                    remedy="take the programme out of the cube until it has more users",
+                ) from error
+
+
+def told(made: Protected) -> dict[str, int | float | str]:
+    """What protecting found, for the screen: nothing that the files do not show."""
+    marks = made.safe.marks
+    return {
+        "shown": int((marks == Mark.SHOWN).sum()),
+        "withheld": int((marks == Mark.WITHHELD).sum()),
+        "not_broken_down": int((marks == Mark.BELOW).sum()),
+        "crosses_dropped": len(made.safe.drops),
+    }

@@ -1,0 +1,108 @@
+"""The demo's line found exactly what the people drawn say, and shows nothing else."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from rnu.ledger import Ledger
+from rnu.settings import load
+
+DEMO = Path(__file__).parents[2] / "demo"
+PERIODS = ("2026-01", "2026-02")
+
+pytestmark = pytest.mark.demo
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return json.loads((DEMO / "entregas" / "truth.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def ledger():
+    return Ledger.beside(DEMO)
+
+
+@pytest.mark.parametrize("period", PERIODS)
+def test_every_source_was_counted_right(truth, ledger, period):
+    settings, intakes = load(DEMO), ledger.intakes(period)
+    for source in settings.rosters():
+        expected, report = truth["sources"][period][source.id], intakes[source.id].report
+        found = {k: report[k] for k in ("inactive", "duplicates", "duplicates_disagreeing", "without_document")}
+        found |= {"rows": report["check"]["rows"], "roster_rows": report["roster_rows"], "weight": report["weight"]}
+        assert found == {k: expected[k] for k in found}, source.id
+        assert intakes[source.id].cut == expected["cut"]
+
+
+@pytest.mark.parametrize("period", PERIODS)
+def test_every_broken_rule_was_found_and_no_other(truth, ledger, period):
+    for source, expected in truth["sources"][period].items():
+        if source not in ledger.intakes(period):
+            continue
+        check = ledger.intakes(period)[source].report["check"]
+        found = Counter()
+        for broken in check["broken"]:
+            found[broken["field"], broken["rule"]] += broken["rows"]
+        assert found == Counter({(b["field"], b["rule"]): b["rows"] for b in expected["set_aside"]}), source
+        assert check["set_aside"] == sum(b["rows"] for b in expected["set_aside"]), source
+        assert check["uncompiled"] == [], "a shipped schema has a rule that is not compiled"
+
+
+@pytest.mark.parametrize("period", PERIODS)
+def test_people_were_found_in_the_register(truth, ledger, period):
+    release = ledger.releases(period=period)[-1]
+    private = json.loads((DEMO / "store" / "private" / release.digest / "report.json").read_text())
+    for quality in private["quality"]:
+        if quality["programme"]:
+            assert quality["matched"] == truth["sources"][period][quality["source"]]["matched"], quality["source"]
+
+
+def published(period: str, cube: str, level: str, ledger: Ledger) -> pd.DataFrame:
+    folder = DEMO / "store" / "releases" / ledger.releases(period=period)[-1].digest
+    return pd.read_csv(folder / "datos" / f"{cube}_{level}.csv", dtype=str, keep_default_na=False)
+
+
+@pytest.mark.parametrize("period", PERIODS)
+def test_every_number_shown_is_the_truth(ledger, period):
+    settings = load(DEMO)
+    cells = pd.read_parquet(DEMO / "entregas" / "truth_cells.parquet")
+    cells = cells[cells["period"] == period]
+    shown = 0
+    for cube in settings.cubes:
+        dims = [d.id for d in cube.dimension]
+        here = cells[cells["programme"].isin(cube.programmes)]
+        for level, digits in (("nacion", 0), ("departamento", 2), ("provincia", 4), ("distrito", 6)):
+            place = here["ubigeo"].str[:digits] if digits else pd.Series("PE", index=here.index)
+            rows = published(period, cube.id, level, ledger)
+            for broken_down in {
+                tuple(d for d in dims if r[d] != "total") for _, r in rows[dims].drop_duplicates().iterrows()
+            }:
+                keys = ["programme", "ubigeo", *broken_down]
+                counted = here.assign(ubigeo=place).groupby(keys)["n"].sum()
+                mine = rows
+                for d in dims:
+                    mine = mine[mine[d].ne("total") if d in broken_down else mine[d].eq("total")]
+                index = pd.MultiIndex.from_frame(mine[["programa", "ubigeo", *broken_down]], names=keys)
+                expected = counted.reindex(index, fill_value=0).to_numpy()
+                numbers = mine[cube.measure].to_numpy()
+                is_shown = mine["marca"].to_numpy() == ""
+                assert (numbers[is_shown].astype(int) == expected[is_shown]).all()
+                assert (numbers[~is_shown] == "").all()
+                threshold = pd.Series(mine["programa"].to_numpy()).map(
+                    lambda p, c=cube: c.thresholds.get(p, c.threshold)
+                )
+                assert not ((expected > 0) & (expected < threshold) & is_shown).any(), "a cell at risk is shown"
+                assert (expected[mine["marca"].to_numpy() == "c"] > 0).all(), "a zero is withheld"
+                shown += int(is_shown.sum())
+    assert shown > 1000
+
+
+def test_nothing_is_waiting(ledger):
+    from rnu.status import status
+
+    now = status(load(DEMO), ledger, None)
+    assert now.next == ()
+    assert [r.state for r in now.releases] == ["approved", "approved"]
