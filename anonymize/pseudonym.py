@@ -51,9 +51,11 @@ def document(kind: str, number: str) -> str:
 
     Upper case, no blanks; a DNI that lost its leading zeros gets them back.
     """
-    bare = f"upper(regexp_replace({number}, '[[:space:].-]', '', 'g'))"
-    padded = f"case when {kind} = 'dni' and regexp_full_match({bare}, '[0-9]{{1,7}}') then lpad({bare}, 8, '0') else {bare} end"
-    return f"({kind} || ':' || nullif({padded}, ''))"
+    bare = f"translate(upper({number}), ' .-', '')"
+    lost_zeros = f"{kind} = 'dni' and length({bare}) < 8 and not regexp_matches({bare}, '[^0-9]')"
+    padded = f"case when {lost_zeros} then lpad({bare}, 8, '0') else {bare} end"
+    padded = f"case when {bare} <> '' then {padded} end"
+    return f"({kind} || ':' || {padded})"
 
 
 @dataclass(frozen=True, slots=True)

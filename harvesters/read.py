@@ -15,9 +15,11 @@ from __future__ import annotations
 import codecs
 import csv
 import fnmatch
+import os
 import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from itertools import chain, islice
@@ -71,15 +73,19 @@ def read(files: Sequence[Fetched], layout: Layout, into: Path) -> tuple[Member, 
 
     Raises Unreadable when the bytes are not what the layout says.
     """
-    members: list[Member] = []
-    for name, path in _members(files, layout, into):
-        target = into / f"{len(members):04d}.parquet"
+    reader = _read_xlsx if layout.type == "xlsx" else _read_delimited
+
+    def one(index: int, name: str, path: Path) -> Member:
         _refuse_html(name, path)
-        member = _read_xlsx if layout.type == "xlsx" else _read_delimited
-        members.append(member(name, path, layout, target))
-        if path.parent == into:
+        member = reader(name, path, layout, into / f"{index:04d}.parquet")
+        if path.parent == into:  # unpacked by us
             path.unlink()
-    return tuple(members)
+        return member
+
+    # Many small files are read side by side: the engine has only one thread for a file that fits its buffer.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        started = [pool.submit(one, i, name, path) for i, (name, path) in enumerate(_members(files, layout, into))]
+        return tuple(member.result() for member in started)
 
 
 def _members(files: Sequence[Fetched], layout: Layout, into: Path) -> Iterator[tuple[str, Path]]:
@@ -102,8 +108,8 @@ def _unzip(file: Fetched, layout: Layout, into: Path) -> Iterator[tuple[str, Pat
                 raise Unreadable(f"the ZIP has no member like '{layout.members}'", file.name)
             if sum(i.file_size for i in infos) > layout.max_bytes:
                 raise Unreadable(f"the ZIP unpacks to more than {layout.max_bytes} bytes", file.name)
-            for info in sorted(infos, key=lambda i: i.filename):
-                target = into / "member"
+            for index, info in enumerate(sorted(infos, key=lambda i: i.filename)):
+                target = into / f"{index:04d}-{file.sha256[:8]}.unpacked"
                 with archive.open(info) as packed, target.open("wb") as plain:
                     shutil.copyfileobj(packed, plain, CHUNK)
                 yield f"{file.name}/{Path(info.filename).name}", target
@@ -218,7 +224,7 @@ def _by_duckdb(text: Path, layout: Layout, width: int, target: Path) -> int | No
                 columns=columns,
                 na_values=NO_NULL,
                 null_padding=True,
-            ).project(f"* replace ({EXTRA} is not null as {EXTRA})").write_parquet(str(target))
+            ).project(f"* replace ({EXTRA} is not null as {EXTRA})").write_parquet(str(target), compression="lz4_raw")
             return int(engine.sql("select count(*) from read_parquet(?)", params=[str(target)]).fetchall()[0][0])
         except duckdb.Error as error:
             target.unlink(missing_ok=True)
@@ -236,7 +242,7 @@ def _write(rows: Iterator[Sequence[str | None]], width: int, target: Path) -> in
     names = [*(f"c{i}" for i in range(width)), EXTRA]
     shape = pa.schema([pa.field(n, pa.bool_() if n == EXTRA else pa.string()) for n in names])
     count = 0
-    with pq.ParquetWriter(target, shape) as out:
+    with pq.ParquetWriter(target, shape, compression="lz4") as out:
         while batch := list(islice(rows, BATCH)):
             cells = [[row[i] if i < len(row) else None for row in batch] for i in range(width)]
             extra = [len(row) > width for row in batch]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 from frictionless import FrictionlessException, Schema
 
 from anonymize import pseudonym
@@ -87,7 +88,9 @@ def take_in(
     members = _read(source, files, work)
     if source.kind is Kind.OPEN:
         _refuse_documents(source, members)
-    with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(work / "spill")}) as engine:
+    # rows are numbered, so their order need not cost anything
+    config = {"memory_limit": MEMORY, "temp_directory": str(work / "spill"), "preserve_insertion_order": "false"}
+    with duckdb.connect(config=config) as engine:
         checked = check(engine, members, schema, compiled, references, source=source.id, tolerance=source.tolerance)
         if not checked.report.accepted or source.kind is Kind.OPEN or key is None:
             return IntakeReport(checked.report)
@@ -239,8 +242,8 @@ def _placed(
     engine: duckdb.DuckDBPyConnection, source: Source, good: str, places: list[tuple[str, str, str, str]]
 ) -> str:
     """SQL for the good rows with the INEI code of their district, null outside the departments covered."""
-    engine.execute(f"create table {PLACES} (delivered varchar primary key, code varchar, label varchar, other varchar)")
-    engine.executemany(f"insert into {PLACES} values (?, ?, ?, ?)", places)
+    columns = zip(("delivered", "code", "label", "other"), zip(*places, strict=True), strict=True)
+    engine.register(PLACES, pa.table({column: pa.array(values, pa.string()) for column, values in columns}))
     delivered = " || ".join(name(column) for column in source.fields.place)
     return (
         f"select good.*, {PLACES}.code as {PLACE}, {PLACES}.label as {PLACE_LABEL}, {PLACES}.other as {PLACE_OTHER} "

@@ -101,13 +101,17 @@ def _header(member: Member, wanted: Sequence[str]) -> list[Broken]:
 
 
 def _delivered(members: Sequence[Member], labels: Sequence[str]) -> str:
-    """All members' rows under the schema's names, whatever the order of columns in each."""
-    parts = []
+    """All members' rows under the schema's names; members whose columns stand in the same order are read together."""
+    orders: dict[tuple[str, ...], list[int]] = {}
     for index, member in enumerate(members):
-        columns = ", ".join(f"c{member.labels.index(label)} as {name(label)}" for label in labels)
+        orders.setdefault(member.labels, []).append(index)
+    parts = []
+    for order, indices in orders.items():
+        columns = ", ".join(f"c{order.index(label)} as {name(label)}" for label in labels)
+        paths = ", ".join(text(str(members[i].path)) for i in indices)
         parts.append(
-            f"select {index}::smallint as member, file_row_number + 1 as number, {EXTRA} as {EXTRA}_cell, {columns} "
-            f"from read_parquet({text(str(member.path))}, file_row_number = true)"
+            f"select {indices}[file_index::bigint + 1]::smallint as member, file_row_number + 1 as number, "
+            f"{EXTRA} as {EXTRA}_cell, {columns} from read_parquet([{paths}])"
         )
     return " union all ".join(parts)
 

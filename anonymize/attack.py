@@ -1,0 +1,377 @@
+"""Attacks on what is published: can an outsider work out a cell that is not shown?
+
+Built apart from `anonymize.protect`: it reads the rows that a visitor downloads, finds by their labels which unknown
+counts each of them sums up, and solves. Unknown are the inner counts (lowest place × every category), all >= 0. A row
+with a number is an equation, a row marked c says «at least 1», a row marked d and a row that is missing say nothing.
+
+- **Exact recovery**, by linear algebra alone: a sum of unknowns is determined by the equations if and only if it
+  vanishes on their null space. A random vector is projected onto it (LSMR); every unshown margin that the projection
+  misses is checked by writing it as a combination of equations, which also gives its value.
+- **Intervals**, by linear programming: the least and the largest value of a cell. Cells the owner knows to be at risk
+  must reach 1 and the threshold. Many are settled by one program (the sum of all, each counted up to the threshold);
+  the rest one by one. Programs stop by iterations, never by the clock; one that is cut off settles nothing.
+
+Source: Hundepool et al., Statistical Disclosure Control (2012), audit of tables; HiGHS solves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Literal
+
+import highspy
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import lsmr
+
+from anonymize.tables import LETTERS, TOTAL, CellRef, Cells, Dimension, Mark, Places, SafeCells
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+CLOSE = 1e-5  # counts are whole: nearer than this to a bound is at the bound
+ITERATIONS = 2_000_000  # simplex iterations of one program, before it counts as cut off
+BULK_ROUNDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A cell that an attack brought to light. Private: it holds what an outsider could know."""
+
+    cell: CellRef
+    kind: Literal["exact", "interval"]
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Published:
+    """What anybody can download: the rows of every level, root first, and the public lists of places and categories."""
+
+    places: Places
+    dimensions: tuple[Dimension, ...]
+    frames: tuple[pd.DataFrame, ...]
+
+    @classmethod
+    def of(cls, safe: SafeCells) -> Published:
+        """The rows that safe cells give."""
+        return cls(safe.places, safe.dimensions, tuple(safe.frame(level) for level in safe.places.levels))
+
+
+def at_risk(cells: Cells, threshold: int) -> tuple[CellRef, ...]:
+    """All cells, of every place and cross, with fewer than a threshold of persons. The owner's knowledge."""
+    values = cells.with_margins()
+    names = [(*dimension.categories, TOTAL) for dimension in cells.dimensions]
+    found = np.argwhere((values > 0) & (values < threshold)).tolist()
+    levels, codes = cells.places.levels, cells.places.codes
+    return tuple(
+        CellRef(levels[int(cells.places.level[g])], codes[g], tuple(n[c] for n, c in zip(names, at, strict=True)))
+        for g, *at in found
+    )
+
+
+def attack(published: Published, targets: Collection[CellRef], threshold: int) -> tuple[Finding, ...]:
+    """Every cell that can be recovered, and every target whose values 1 … threshold are not all open.
+
+    Empty if the published rows stand. Deterministic.
+    """
+    system = System.of(published)
+    exact = recover(system, threshold)
+    known = {finding.cell for finding in exact}
+    return (*exact, *intervals(system, [ref for ref in targets if ref not in known], threshold))
+
+
+# --- what the rows say ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class System:
+    """Unknown counts, and what published rows say of them."""
+
+    published: Published
+    labels: pd.DataFrame  # one row per unknown: the place at every level, the category on every dimension
+    matrix: sparse.csr_array  # (statements, unknowns)
+    low: Floats
+    high: Floats
+    free: NDArray[np.bool_]  # unknowns that no shown zero settles
+
+    @classmethod
+    def of(cls, published: Published) -> System:
+        """Read the rows; those that are sums of other shown rows are left out."""
+        labels = unknowns(published)
+        blocks, low, high = [], [], []
+        free = np.ones(len(labels), dtype=np.bool_)
+        for rows, summed in statements(published, labels):
+            shown = rows["n"].notna().to_numpy()
+            value = rows["n"].fillna(1).to_numpy(dtype=np.float64)
+            zero = shown & (value == 0)
+            free[summed >= 0] &= ~zero[summed[summed >= 0]]
+            kept = np.flatnonzero(~zero & ~(shown & rows["implied"].to_numpy()))
+            inside = np.flatnonzero(np.isin(summed, kept))
+            at = np.searchsorted(kept, summed[inside])
+            blocks.append(sparse.csr_array((np.ones(len(at)), (at, inside)), shape=(len(kept), len(labels))))
+            low.append(value[kept])
+            high.append(np.where(shown, value, np.inf)[kept])
+        matrix = sparse.csr_array(sparse.vstack(blocks))
+        return cls(published, labels, matrix, np.concatenate(low), np.concatenate(high), free)
+
+    @cached_property
+    def columns(self) -> Ints:
+        """The unknowns that are open."""
+        return np.flatnonzero(self.free)
+
+    def sums(self, refs: Sequence[CellRef]) -> sparse.csr_array:
+        """(cells, open unknowns) what each cell sums up."""
+        dimensions = [d.id for d in self.published.dimensions]
+        row, column = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+        by_kind: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+        for i, ref in enumerate(refs):
+            broken = tuple(d for d, c in zip(dimensions, ref.categories, strict=True) if c != TOTAL)
+            by_kind.setdefault((ref.level, broken), []).append(i)
+        for (level, broken), indices in by_kind.items():
+            wanted = pd.MultiIndex.from_tuples(
+                [(refs[i].place, *(c for c in refs[i].categories if c != TOTAL)) for i in indices]
+            )
+            of = wanted.get_indexer(keys(self.labels, level, broken))
+            inside = np.flatnonzero((of >= 0) & self.free)
+            row.append(np.array(indices, dtype=np.int64)[of[inside]])
+            column.append(np.searchsorted(self.columns, inside))
+        at = (np.concatenate(row), np.concatenate(column))
+        return sparse.csr_array((np.ones(len(at[0])), at), shape=(len(refs), len(self.columns)))
+
+
+def unknowns(published: Published) -> pd.DataFrame:
+    """One row per lowest place and combination of categories, with the codes of the places above."""
+    places = published.places
+    path = [places.leaves]
+    while (places.parent[path[0]] >= 0).all():
+        path.insert(0, places.parent[path[0]])
+    codes = np.array(places.codes, dtype=object)
+    of_place = {f"at {level}": codes[at] for level, at in zip(places.levels, path, strict=True)}
+    combinations = list(product(*(d.categories for d in published.dimensions)))
+    frame = pd.DataFrame(of_place).loc[lambda f: f.index.repeat(len(combinations))].reset_index(drop=True)
+    for i, dimension in enumerate(published.dimensions):
+        frame[dimension.id] = np.tile(np.array([c[i] for c in combinations], dtype=object), len(places.leaves))
+    return frame
+
+
+def keys(labels: pd.DataFrame, level: str, broken: Sequence[str]) -> pd.MultiIndex:
+    """For every unknown, the place and categories of the cell of a level and cross that it belongs to."""
+    return pd.MultiIndex.from_frame(labels[[f"at {level}", *broken]])
+
+
+def statements(published: Published, labels: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, Ints]]:
+    """For every level and cross, its rows (n, implied) and for every unknown the row that sums it up, or -1.
+
+    A shown row is implied if the rows of one more dimension, or of all places right below, are shown and sum to it.
+    """
+    dimensions = [d.id for d in published.dimensions]
+    shown: dict[tuple[int, frozenset[str]], NDArray[np.bool_]] = {}  # for every unknown: its row is shown
+    out: list[tuple[pd.DataFrame, Ints]] = []
+    levels = published.places.levels
+    for depth in range(len(levels) - 1, -1, -1):
+        frame = published.frames[depth]
+        broken_down = (frame[dimensions] != TOTAL).to_numpy()
+        for pattern in sorted(product((True, False), repeat=len(dimensions)), reverse=True):
+            rows = frame[(broken_down == pattern).all(axis=1)]
+            broken = [d for d, is_broken in zip(dimensions, pattern, strict=True) if is_broken]
+            of = pd.MultiIndex.from_frame(rows[["place", *broken]]).get_indexer(keys(labels, levels[depth], broken))
+            has_value = rows["n"].notna().to_numpy()
+            here = np.zeros(len(labels), dtype=np.bool_)
+            here[of >= 0] = has_value[of[of >= 0]]
+            cross = frozenset(broken)
+            shown[(depth, cross)] = here
+            finer = [shown[(depth, cross | {d})] for d in dimensions if d not in cross]
+            if depth + 1 < len(levels):
+                finer.append(shown[(depth + 1, cross)])
+            says = has_value | (rows["mark"] == LETTERS[Mark.WITHHELD]).to_numpy()
+            implied = np.zeros(len(rows), dtype=np.bool_)
+            for parts in finer:
+                complete = np.ones(len(rows), dtype=np.bool_)
+                complete[of[(of >= 0) & ~parts]] = False
+                implied |= complete
+            number = np.where(says, np.cumsum(says) - 1, -1)
+            of = np.where(of >= 0, number[of], -1) if len(rows) else np.full(len(labels), -1)
+            kept = pd.DataFrame({"n": rows["n"].to_numpy()[says], "implied": implied[says]})
+            out.append((kept, of.astype(np.int64)))
+    yield from out
+
+
+# --- exact recovery ------------------------------------------------------------------------------------------------
+
+
+def recover(system: System, threshold: int) -> tuple[Finding, ...]:
+    """Unshown cells of 1 … threshold - 1 that the equations determine, zeros found on the way included."""
+    while True:
+        determined = list(_determined(system))
+        empty = [members for _, members, value in determined if round(value) == 0]
+        if not empty:
+            break
+        free = system.free.copy()
+        free[np.concatenate(empty)] = False
+        system = System(system.published, system.labels, system.matrix, system.low, system.high, free)
+    return tuple(
+        Finding(ref, "exact", float(round(value)), float(round(value)))
+        for ref, _, value in determined
+        if 0 < round(value) < threshold
+    )
+
+
+def _determined(system: System) -> Iterator[tuple[CellRef, Ints, float]]:
+    """Unshown cells that the equations determine: name, open unknowns, value."""
+    equations = np.flatnonzero(system.low == system.high)
+    matrix = system.matrix[equations][:, system.columns]
+    if not len(system.columns):
+        return
+    noise = np.random.default_rng(0).standard_normal(len(system.columns))
+    hidden = noise - matrix.T @ _solve(matrix.T, noise)
+    some = _solve(matrix, system.low[equations])
+    for level, broken, members, group, names in _margins(system):
+        drift = np.bincount(group, hidden[members])
+        value = np.bincount(group, some[members])
+        for one in np.flatnonzero(np.abs(drift) < CLOSE):
+            inside = members[group == one]
+            if not _is_combination(matrix, inside, len(system.columns)):
+                continue
+            yield _ref(system, level, broken, names[one]), system.columns[inside], float(value[one])
+
+
+def _margins(system: System) -> Iterator[tuple[str, tuple[str, ...], Ints, Ints, list[tuple[str, ...]]]]:
+    """Unshown cells of every level and cross: columns, the cell each belongs to, and the cells' names."""
+    dimensions = [d.id for d in system.published.dimensions]
+    for level, frame in zip(system.published.places.levels, system.published.frames, strict=True):
+        shown = frame[frame["n"].notna()]
+        broken_down = (shown[dimensions] != TOTAL).to_numpy()
+        for pattern in product((True, False), repeat=len(dimensions)):
+            broken = tuple(d for d, is_broken in zip(dimensions, pattern, strict=True) if is_broken)
+            rows = shown[(broken_down == pattern).all(axis=1)]
+            key = keys(system.labels.loc[system.free], level, broken)
+            known = pd.MultiIndex.from_frame(rows[["place", *broken]]).get_indexer(key) >= 0 if len(rows) else False
+            members = np.flatnonzero(~np.broadcast_to(known, len(key)))
+            if len(members):
+                group, names = pd.factorize(key[members])
+                yield level, broken, members, group.astype(np.int64), list(names)
+
+
+def _ref(system: System, level: str, broken: tuple[str, ...], name: tuple[str, ...]) -> CellRef:
+    of = dict(zip(broken, name[1:], strict=True))
+    return CellRef(level, name[0], tuple(of.get(d.id, TOTAL) for d in system.published.dimensions))
+
+
+def _is_combination(matrix: sparse.csr_array, inside: Ints, columns: int) -> bool:
+    """Whether the sum of some unknowns is a combination of equations."""
+    wanted = np.zeros(columns)
+    wanted[inside] = 1
+    return bool(np.abs(matrix.T @ _solve(matrix.T, wanted) - wanted).max() < CLOSE)
+
+
+def _solve(matrix: sparse.csr_array, right: Floats) -> Floats:
+    """Least squares to machine precision."""
+    found: Floats = lsmr(matrix, right, atol=1e-15, btol=1e-15, conlim=0, maxiter=20 * max(matrix.shape))[0]
+    return found
+
+
+# --- intervals -----------------------------------------------------------------------------------------------------
+
+
+def intervals(system: System, targets: Sequence[CellRef], threshold: int) -> tuple[Finding, ...]:
+    """Targets that cannot be 1, or cannot be the threshold, in any table of counts >= 0 that agrees with the rows."""
+    targets = sorted(targets)
+    if not targets:
+        return ()
+    sums = system.sums(targets)
+    program = Program(system)
+    open_up, open_down = np.ones(len(targets), dtype=np.bool_), np.ones(len(targets), dtype=np.bool_)
+    for still_open, most in ((open_up, True), (open_down, False)):
+        for _ in range(BULK_ROUNDS):
+            wanted = np.flatnonzero(still_open)
+            point = program.together(sums[wanted], threshold if most else 1, most) if len(wanted) else None
+            if point is None:
+                break
+            reached = sums @ point
+            open_up &= reached < threshold - CLOSE
+            open_down &= reached > 1 + CLOSE
+            if still_open[wanted].all():
+                break
+    found = []
+    for one in np.flatnonzero(open_up | open_down).tolist():
+        low, high = program.alone(sums[[one]])
+        if not (low <= 1 + CLOSE and high >= threshold - CLOSE):  # not a number, if cut off
+            found.append(Finding(targets[one], "interval", low, high))
+    return tuple(found)
+
+
+class Program:
+    """The published rows as a linear program."""
+
+    def __init__(self, system: System) -> None:
+        self.matrix = sparse.csc_array(system.matrix[:, system.columns])
+        self.low, self.high = system.low, system.high
+        self._single: highspy.Highs | None = None
+
+    def together(self, sums: sparse.csr_array, bound: int, most: bool) -> Floats | None:
+        """A possible table in which as many cells as possible reach a bound; None if cut off.
+
+        Each cell counts up to the bound (`most`), or by how much it is above it.
+        """
+        many, columns = sums.shape
+        identity = sparse.eye_array(many, format="csc")
+        matrix = sparse.vstack(
+            [
+                sparse.hstack([self.matrix, sparse.csc_array((len(self.low), many))]),
+                sparse.hstack([sums, -identity]),
+            ],
+            format="csc",
+        )
+        low = np.concatenate([self.low, np.full(many, 0.0 if most else -np.inf)])
+        high = np.concatenate([self.high, np.full(many, np.inf if most else float(bound))])
+        upper = np.concatenate([np.full(columns, np.inf), np.full(many, float(bound) if most else np.inf)])
+        cost = np.concatenate([np.zeros(columns), np.full(many, -1.0 if most else 1.0)])
+        solver = _solver(sparse.csc_array(matrix), low, high, upper, cost)
+        solver.run()
+        if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
+        return np.array(solver.getSolution().col_value)[:columns]
+
+    def alone(self, sums: sparse.csr_array) -> tuple[float, float]:
+        """The least and the largest value of one cell; not a number, if cut off."""
+        columns = self.matrix.shape[1]
+        if self._single is None:
+            self._single = _solver(self.matrix, self.low, self.high, np.full(columns, np.inf), np.zeros(columns))
+            self._single.setOptionValue("presolve", "off")
+        cost = np.zeros(columns)
+        cost[sums.indices] = 1
+        return self._extreme(cost), -self._extreme(-cost)
+
+    def _extreme(self, cost: Floats) -> float:
+        solver = self._single
+        assert solver is not None
+        solver.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
+        solver.run()
+        status = solver.getModelStatus()
+        if status == highspy.HighsModelStatus.kOptimal:
+            return float(solver.getInfo().objective_function_value)
+        if status in (highspy.HighsModelStatus.kUnbounded, highspy.HighsModelStatus.kUnboundedOrInfeasible):
+            return -np.inf
+        return float(np.nan)
+
+
+def _solver(matrix: sparse.csc_array, low: Floats, high: Floats, upper: Floats, cost: Floats) -> highspy.Highs:
+    """A program min cost x, low <= matrix x <= high, 0 <= x <= upper, stopped by iterations alone."""
+    lp = highspy.HighsLp()
+    lp.num_row_, lp.num_col_ = matrix.shape
+    lp.col_cost_, lp.col_lower_, lp.col_upper_ = cost, np.zeros(len(cost)), upper
+    lp.row_lower_, lp.row_upper_ = low, high
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
+    solver = highspy.Highs()
+    solver.silent()
+    solver.setOptionValue("threads", 1)
+    solver.setOptionValue("simplex_iteration_limit", ITERATIONS)
+    solver.passModel(lp)
+    return solver

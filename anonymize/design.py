@@ -1,0 +1,159 @@
+"""The design as flags: which cross is shown at which place, and what falls away from it.
+
+Two rules hold for every design here and are what the proof in `anonymize.moves` rests on: a place shows no cross that
+the place above it does not show, and with a cross it shows every coarser one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonymize.errors import BadCells
+from anonymize.lattice import Flags, Ints, Lattice, members, subcrosses
+from anonymize.policy import Policy
+from anonymize.tables import Drop, Mark
+
+MOST = 50  # threshold; no statistical office asks for more
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """Which crosses are shown where, and why some are not."""
+
+    shows: Flags  # (places, crosses)
+    drops: tuple[Drop, ...] = ()
+
+    def without(self, lattice: Lattice, places: Ints, cross: int, drop: Drop) -> Design:
+        """The design without a cross, and what is finer, at some places and everything under them."""
+        shows = self.shows.copy()
+        finer = [mask for mask in range(shows.shape[1]) if mask & cross == cross]
+        for place in places.tolist():
+            shows[place : lattice.end[place], finer] = False
+        return Design(shows, (*self.drops, drop))
+
+    def marks(self, lattice: Lattice) -> NDArray[np.uint8]:
+        """Marks before anything is withheld."""
+        return np.where(self.shows[:, lattice.cross], Mark.SHOWN, Mark.ABSENT).astype(np.uint8)
+
+
+def planned(lattice: Lattice, policy: Policy) -> Design:
+    """The design as the policy has it: crosses by level, totals only under the floor. BadCells if it is no design."""
+    levels = lattice.cells.places.levels
+    crosses = np.array(policy.crosses, dtype=np.int64)
+    if len(crosses) != len(levels):
+        raise BadCells(f"the policy has {len(crosses)} levels, the places have {len(levels)}")
+    if crosses.min() < 0 or (np.diff(crosses) > 0).any():
+        raise BadCells("a level shows more crosses than the level above it")
+    if not 2 <= policy.threshold <= MOST:
+        raise BadCells(f"a threshold of {policy.threshold} is not between 2 and {MOST}")
+    size = np.array([mask.bit_count() for mask in range(1 << len(lattice.sizes))])
+    design = Design(size[None, :] <= crosses[lattice.level][:, None])
+    return _under_floor(lattice, design, policy.totals_only)
+
+
+def _under_floor(lattice: Lattice, design: Design, totals_only: frozenset[str]) -> Design:
+    places = lattice.cells.places
+    for row, place in enumerate(lattice.order.tolist()):
+        if lattice.level[row] < len(places.levels) - 1 or places.codes[place] not in totals_only:
+            continue
+        for axis in range(len(lattice.sizes)):
+            if design.shows[row, 1 << axis]:
+                drop = drop_at(lattice, row, 1 << axis, "floor")
+                design = design.without(lattice, np.array([row]), 1 << axis, drop)
+    return design
+
+
+def dominance(lattice: Lattice, policy: Policy, place: int, axis: int) -> tuple[int, int] | None:
+    """The cell in which a category holds too large a share of a place's users, and by how many it does; else None.
+
+    A share says something of everybody only where there are enough users to be shown at all.
+    """
+    total = int(lattice.values[place, -1])
+    if total < policy.threshold or lattice.sizes[axis] < 2:
+        return None
+    dimension = lattice.cells.dimensions[axis]
+    exempt = policy.structural.get(dimension.id, frozenset())
+    bound = int(np.ceil(policy.dominance * total - 1e-9))
+    for category, name in enumerate(dimension.categories):
+        cell = lattice.cell([category if t == axis else size for t, size in enumerate(lattice.sizes)])
+        excess = int(lattice.values[place, cell]) - bound
+        if name not in exempt and excess >= 0:
+            return cell, excess + 1
+    return None
+
+
+def without_dominated(lattice: Lattice, design: Design, policy: Policy) -> Design:
+    """The design without breakdowns of places whose users nearly all fall into one category."""
+    for place in range(len(lattice.parent)):
+        for axis in range(len(lattice.sizes)):
+            if design.shows[place, 1 << axis] and dominance(lattice, policy, place, axis):
+                row = np.array([place])
+                design = design.without(lattice, row, 1 << axis, drop_at(lattice, place, 1 << axis, "dominance"))
+    return design
+
+
+def drop_at(lattice: Lattice, place: int, cross: int, reason: str) -> Drop:
+    """The record of a cross dropped at one place."""
+    places = lattice.cells.places
+    names = tuple(lattice.cells.dimensions[axis].id for axis in members(cross))
+    return Drop(places.codes[int(lattice.order[place])], places.levels[int(lattice.level[place])], names, reason)
+
+
+def coarsened(lattice: Lattice, design: Design, place: int, cross: int) -> Design | None:
+    """The design without the finest cross that stands in a cell's way, nearest place first; None if nothing is left.
+
+    A cross goes for all children of one place: dropped at one of them alone it could be had by subtraction.
+    """
+    for pivot in lattice.path(place):
+        is_root = lattice.parent[pivot] < 0
+        group = lattice.group(pivot)
+        if len(group) == 1 and not is_root:
+            continue
+        for mask in subcrosses(cross):
+            if design.shows[group, mask].any() and (mask or not is_root):
+                return _sparse(lattice, design, group, mask)
+    left = [mask for mask in range(design.shows.shape[1] - 1, 0, -1) if design.shows[0, mask]]
+    return _sparse(lattice, design, np.array([0]), left[0]) if left else None
+
+
+def _sparse(lattice: Lattice, design: Design, group: Ints, cross: int) -> Design:
+    places = lattice.cells.places
+    first = int(group[0])
+    above = int(lattice.parent[first])
+    owner = places.codes[int(lattice.order[max(above, 0)])]
+    names = tuple(lattice.cells.dimensions[axis].id for axis in members(cross))
+    drop = Drop(owner, places.levels[int(lattice.level[first])], names, "sparse")
+    return design.without(lattice, group, cross, drop)
+
+
+def standing(lattice: Lattice, drops: Iterable[Drop]) -> tuple[Drop, ...]:
+    """Drops in a fixed order, without those that another one implies."""
+    places = lattice.cells.places
+    reach = [(drop, set(_with_below(lattice, _losing(lattice, drop)).tolist())) for drop in dict.fromkeys(drops)]
+    reach.sort(
+        key=lambda one: (len(one[0].cross), -len(one[1]), one[0].level, one[0].place, one[0].cross, one[0].reason)
+    )
+    kept: list[tuple[Drop, set[int]]] = []
+    for drop, rows in reach:
+        if not any(set(wider.cross) <= set(drop.cross) and rows <= more for wider, more in kept):
+            kept.append((drop, rows))
+    return tuple(sorted((d for d, _ in kept), key=lambda d: (places.levels.index(d.level), d.place, d.cross, d.reason)))
+
+
+def _losing(lattice: Lattice, drop: Drop) -> Ints:
+    """Rows of the places at which a drop begins."""
+    places = lattice.cells.places
+    depth = places.levels.index(drop.level)
+    names = np.array([places.codes[int(i)] for i in lattice.order], dtype=object)
+    if drop.reason == "sparse" and depth:
+        owner = np.flatnonzero((names == drop.place) & (lattice.level == depth - 1))[0]
+        return lattice.children[int(owner)]
+    return np.flatnonzero((names == drop.place) & (lattice.level == depth))
+
+
+def _with_below(lattice: Lattice, places: Ints) -> Ints:
+    return np.concatenate([np.arange(place, lattice.end[place]) for place in places.tolist()])

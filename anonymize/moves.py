@@ -1,0 +1,185 @@
+r"""Moves: exchanges of whole persons that change a wanted cell and no shown one.
+
+**A move.** Take a cell (place g, cross T, categories x), a cross S within T, another category x'_t for each t in S, a
+*pivot* a (g itself or a place above it) and a *partner* h, a sibling of a. One unit of the move picks a lowest place d
+under g, a lowest place e under h and one category r_t for every dimension t outside S (r_t = x_t where T breaks t
+down). It adds, with sign(y) = +1 for an even and -1 for an odd number of primed categories,
+
+    sign(y) persons of type (y, r) at d and -sign(y) at e, for all y in the product of the {x_t, x'_t}.
+
+**What it changes.** A margin over any t in S adds the x_t and the x'_t of the same signs' opposites, so it stays. A
+place over both d and e gets and loses the same types, so it stays, whatever its cross. What changes are cells of
+crosses T' that contain S, at places from d up to a and from e up to h. All of them are the *corners*, (a, S, y) and
+(h, S, y), or break a corner down. The cell itself changes by +1 (by -1 in the opposite direction).
+
+**Why it is enough to look at the corners.** The design shows at most what it shows further up and in coarser crosses,
+and nothing is shown below a withheld cell. So once a corner is not shown, nothing that breaks it down is, and none of
+it bears the mark c. A table is therefore possible after the move if no inner count is negative, no corner is shown,
+and every corner marked c keeps at least 1 (an outsider knows as much). Other cells marked c do not change.
+
+**Whole values.** Along one direction every unit takes from the same corners and inner cells and gives to the same
+others, so if u units fit, so do 1, 2, … u - 1. A cell of value v for which v - 1 units fit downwards and k - v upwards
+can therefore have every whole value 1 … k, each in a table of whole non-negative counts that agrees with all that is
+published. Units of several moves, laid one after the other, prove it just as well: each leaves a possible table.
+
+**Later changes do no harm.** A cell withheld later had one value in all these tables, at least 1; a cell that becomes
+d, or is dropped, is bound by less than before.
+
+Without a sibling (the root) a move needs no partner: persons change category, and the root's corners are not shown.
+With S empty persons leave h and come to g.
+
+Source: the hypercube method (Repsilber 1994; Giessing and Repsilber 2002), with the tree of places as one more axis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonymize.lattice import Flags, Ints, Lattice, members
+from anonymize.tables import Mark
+
+PLENTY = 1 << 40  # more persons than there are; no limit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Swap:
+    """A cell's exchanges over one cross: an alternative is one choice of other categories."""
+
+    corners: Ints  # (alternatives, 2^|S|) flat cells of the cross; the first is the cell's own
+    even: Flags  # (2^|S|,) corners that change as the cell does
+    inner_even: Ints  # (alternatives, half of the corners, rests) inner cells
+    inner_odd: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One alternative of a swap between two places; `partner` is -1 at the root."""
+
+    place: int
+    pivot: int
+    partner: int
+    cell: int
+    cross: int
+    alternative: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Offers:
+    """All moves of a cell over one cross and pivot, (partners, alternatives): what each costs and how far it goes."""
+
+    partners: Ints
+    price: Ints  # of the shown cells to be withheld; PLENTY where impossible
+    up: Ints  # units
+    down: Ints
+
+
+class Swaps:
+    """Makes and keeps the swaps of every cell and cross of one lattice."""
+
+    def __init__(self, lattice: Lattice) -> None:
+        self.lattice = lattice
+        self.of = lru_cache(maxsize=None)(self._of)
+
+    def _of(self, cell: int, cross: int) -> Swap:
+        lattice = self.lattice
+        here = lattice.coordinates[cell].tolist()
+        axes = members(cross)
+        others = [[c for c in range(lattice.sizes[t]) if c != here[t]] for t in axes]
+        rests = [
+            [-1] if t in axes else (list(range(size)) if here[t] == size else [here[t]])
+            for t, size in enumerate(lattice.sizes)
+        ]
+        signs = list(product((0, 1), repeat=len(axes)))
+        even = np.array([sum(sign) % 2 == 0 for sign in signs])
+        corners: list[list[int]] = []
+        inner: list[list[list[int]]] = []
+        for other in product(*others):
+            choice = [
+                {t: other[i] if sign[i] else here[t] for i, t in enumerate(axes)} for sign in signs
+            ]  # categories at each corner
+            corners.append([lattice.cell([y.get(t, size) for t, size in enumerate(lattice.sizes)]) for y in choice])
+            inner.append(
+                [
+                    [lattice.inner_cell([y.get(t, r) for t, r in enumerate(rest)]) for rest in product(*rests)]
+                    for y in choice
+                ]
+            )
+        many = prod(len(rest) for rest in rests)
+        flat = np.array(inner, dtype=np.int64).reshape(len(corners), len(signs), many)
+        cells = np.array(corners, dtype=np.int64).reshape(len(corners), len(signs))
+        return Swap(cells, even, flat[:, even], flat[:, ~even])
+
+
+def persons(lattice: Lattice, places: Ints, inner_cells: Ints) -> Ints:
+    """How many units the places can give: (places, alternatives, rests).
+
+    A unit takes one person of each of the second axis' types, all at one lowest place. `places` are all children of
+    one place, or one place alone.
+    """
+    half = inner_cells.shape[1]
+    if half == 0:
+        return np.full((len(places), inner_cells.shape[0], inner_cells.shape[2]), PLENTY, dtype=np.int64)
+    if half == 1:
+        return lattice.values[places[:, None, None], lattice.inner_cells[inner_cells[None, :, 0]]]
+    start = lattice.leaf_start[places]
+    block = lattice.inner[start[0] : lattice.leaf_end[places[-1]]]
+    least = block[:, inner_cells[:, 0]]
+    for corner in range(1, half):
+        np.minimum(least, block[:, inner_cells[:, corner]], out=least)
+    if len(least) == len(places):
+        return least
+    sums: Ints = np.add.reduceat(least, start - start[0], axis=0)
+    return sums
+
+
+def offers(lattice: Lattice, swap: Swap, place: int, pivot: int, marks: NDArray[np.uint8], prices: Ints) -> Offers:
+    """What every partner and alternative of a swap would cost and bring."""
+    group = lattice.group(pivot)
+    others = group != pivot
+    partners = group[others] if lattice.parent[pivot] >= 0 else np.array([-1], dtype=np.int64)
+    even, odd = persons(lattice, group, swap.inner_even), persons(lattice, group, swap.inner_odd)
+    if place == pivot:
+        here = int(np.searchsorted(group, pivot))
+        own_even, own_odd = even[here], odd[here]
+    else:
+        own = np.array([place], dtype=np.int64)
+        own_even, own_odd = persons(lattice, own, swap.inner_even)[0], persons(lattice, own, swap.inner_odd)[0]
+    mark, value = marks[pivot][swap.corners], lattice.values[pivot][swap.corners]
+    price = _price(mark, value, prices[pivot][swap.corners])
+    give = _least(mark, value)
+    if lattice.parent[pivot] < 0:
+        up = np.minimum(own_odd.sum(axis=-1), _least_of(give, ~swap.even))[None]
+        down = np.minimum(own_even.sum(axis=-1), _least_of(give, swap.even))[None]
+        return Offers(partners, price[None], up, down)
+    up = np.minimum(own_odd, even[others]).sum(axis=-1)
+    down = np.minimum(own_even, odd[others]).sum(axis=-1)
+    far_mark, far_value = marks[partners][:, swap.corners], lattice.values[partners][:, swap.corners]
+    far_give = _least(far_mark, far_value)
+    up = np.minimum(up, np.minimum(_least_of(give, ~swap.even), _least_of(far_give, swap.even)))
+    down = np.minimum(down, np.minimum(_least_of(give, swap.even), _least_of(far_give, ~swap.even)))
+    price = np.minimum(price + _price(far_mark, far_value, prices[partners][:, swap.corners]), PLENTY)
+    return Offers(partners, price, up, down)
+
+
+def _price(mark: NDArray[np.uint8], value: Ints, prices: Ints) -> Ints:
+    """Sum over the corners (last axis) of what withholding the shown ones costs; a shown zero can't be withheld."""
+    shown = mark == Mark.SHOWN
+    cost: Ints = np.where(shown, np.where(value > 0, prices, PLENTY), 0).sum(axis=-1)
+    return np.minimum(cost, PLENTY)
+
+
+def _least(mark: NDArray[np.uint8], value: Ints) -> Ints:
+    """How many persons each corner can lose: one that bears, or will bear, the mark c keeps at least one."""
+    return np.where(mark <= Mark.WITHHELD, value - 1, PLENTY)
+
+
+def _least_of(give: Ints, which: Flags) -> Ints:
+    """The least over some of the corners (last axis)."""
+    least: Ints = give[..., which].min(axis=-1, initial=PLENTY)
+    return least
