@@ -77,12 +77,12 @@ def agrees(lattice: Lattice, marks: NDArray[np.uint8], places: Ints, values: Int
     return bool(as_shown.all() and somebody.all())
 
 
-def leaves_around(lattice: Lattice, place: int, top: int) -> Ints:
-    """Lowest places of a block: all under `place`, and of every other place on the way up to `top` the largest one."""
+def leaves_around(lattice: Lattice, place: int, top: int, far: int) -> Ints:
+    """Lowest places of a block: all under `place`, and of every other place on the way up to `top` the `far` largest."""
     chosen = [_largest(lattice, place, MOST_LEAVES)]
     path = lattice.path(place)
     for here, above in zip(path, path[1 : path.index(top) + 1], strict=False):
-        chosen += [_largest(lattice, other, 1) for other in lattice.children[above].tolist() if other != here]
+        chosen += [_largest(lattice, other, far) for other in lattice.children[above].tolist() if other != here]
     return np.sort(np.concatenate(chosen))
 
 
@@ -92,9 +92,9 @@ def _largest(lattice: Lattice, place: int, most: int) -> Ints:
     return first + np.argsort(-lattice.inner[first:last].sum(axis=1), kind="stable")[:most]
 
 
-def block(lattice: Lattice, place: int, top: int, marks: NDArray[np.uint8]) -> Block:
-    """The block around a place, below `top`. Shown cells that follow from other shown ones are left out."""
-    leaves = leaves_around(lattice, place, top)
+def block(lattice: Lattice, place: int, top: int, far: int, marks: NDArray[np.uint8]) -> Block:
+    """The block around a place (see `leaves_around`). Shown cells that follow from other shown ones are left out."""
+    leaves = leaves_around(lattice, place, top, far)
     rows, low, high = [], [], []
     inside = np.arange(top + 1, int(lattice.end[top]))
     first = np.searchsorted(leaves, lattice.leaf_start[inside])
@@ -218,6 +218,7 @@ class Prover:
         highs.silent()
         highs.setOptionValue("threads", 1)
         highs.setOptionValue("presolve", "off")
+        highs.setOptionValue("dual_simplex_cost_perturbation_multiplier", 0.0)  # the costs are drawn already
         highs.setOptionValue("simplex_iteration_limit", ITERATIONS)
         highs.passModel(lp)
         return highs

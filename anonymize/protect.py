@@ -33,6 +33,7 @@ from anonymize.tables import CellRef, Cells, Mark, SafeCells
 from anonymize.trade import Splits, trades
 
 MOST_VALUES = 60  # the proof of a cell is kept as one bit per value
+FAR = (2, 8)  # lowest places that a block takes from each place further off; more only if these do not do
 MOST_COMBINED = 4  # moves paid for one cell, after which dropping the cross is the better answer
 
 
@@ -197,7 +198,7 @@ class Board:
     proven: NDArray[np.bool_] = field(init=False)  # stays true whatever is hidden later
     open_values: Ints = field(init=False)  # (places, cells) bit n: that the cell may be n is still to be proven
     prices: Ints = field(init=False)  # of withholding a cell: its persons and those of all shown cells below, + 1 each
-    provers: dict[tuple[int, int], Prover] = field(default_factory=dict)  # of the blocks, while the marks stay
+    provers: dict[tuple[int, int, int], Prover] = field(default_factory=dict)  # of the blocks, while the marks stay
 
     def __post_init__(self) -> None:
         self.marks = self.design.marks(self.lattice)
@@ -260,9 +261,10 @@ class Board:
             self.proven[place, cell] = True
         path = self.lattice.path(place)
         centre = path[1] if self.lattice.is_lowest(place) and len(path) > 1 else place
-        for top in path[1:] or path:
+        tops = path[1:] or path
+        for top, far in [*((top, FAR[0]) for top in tops), *((tops[-1], more) for more in FAR[1:])]:
             while not self.proven[place, cell]:
-                table = self._prover(centre, top).table(place, cell, self._missing(place, cell))
+                table = self._prover(centre, top, far).table(place, cell, self._missing(place, cell))
                 if table is None:
                     break
                 self.tables.append(table)
@@ -295,10 +297,11 @@ class Board:
         up, down = int(self.needs.up[place, cell]), int(self.needs.down[place, cell])
         return all(trades(self.lattice, self.splits, place, cell, self.marks, by) for by in (up, -down))
 
-    def _prover(self, centre: int, top: int) -> Prover:
-        if (centre, top) not in self.provers:
-            self.provers[(centre, top)] = Prover(block(self.lattice, centre, top, self.marks), self.marks)
-        return self.provers[(centre, top)]
+    def _prover(self, centre: int, top: int, far: int) -> Prover:
+        if (centre, top, far) not in self.provers:
+            here = block(self.lattice, centre, top, far, self.marks)
+            self.provers[(centre, top, far)] = Prover(here, self.marks)
+        return self.provers[(centre, top, far)]
 
     def _pay_by_and_by(self, task: Task, limit: int) -> bool:
         """Withhold for one move after the other, within a price, until the cell is proven; else leave all as it was."""
