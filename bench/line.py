@@ -28,7 +28,7 @@ from harvesters.delivery import Fetched
 from harvesters.read import Layout, read
 from rnu import defaults, secrets
 from rnu.demo import make_up
-from rnu.intake import take_in
+from rnu.intake import load_schema, take_in
 from rnu.pipeline import Institution, take_in_sources
 from rnu.settings import Kind, Period, Source
 from rnu.tabulate import count, tasks
@@ -85,9 +85,8 @@ def plain_text(home: Path, rows: int) -> dict:
         work.mkdir()
         for member in read(files(institution, source), layout(source), work):
             columns = ", ".join(f'c{i} as "{label}"' for i, label in enumerate(member.labels))
-            duckdb.execute(
-                f"copy (select {columns} from '{member.path}') to '{target / member.path.stem}.csv' (header, delimiter ',')"
-            )
+            path = target / f"{member.path.stem}.csv"
+            duckdb.execute(f"copy (select {columns} from '{member.path}') to '{path}' (header, delimiter ',')")
         shutil.rmtree(work)
     return {"bytes": sum(p.stat().st_size for p in (home / "plain").rglob("*.csv"))}
 
@@ -114,6 +113,7 @@ def intake(home: Path, rows: int) -> dict:
     del rows
     institution, seconds = Institution.open(home), {}
     key = secrets.pseudonym_key(home, {})
+    load_schema(institution.settings.schema_path(rosters(institution)[0]))  # loads frictionless, once in a process
     for source in rosters(institution):
         with institution.store.work("bench") as work:
             seconds[source.id] = timed(
@@ -254,20 +254,21 @@ def main() -> None:
         for name, found in runs.items():
             found.append(alone(name, home, given.rows))
     protection = {} if given.without_protection else alone("protect", home, given.rows)
-    report(given.rows, once, runs, protection)
+    report(once, runs, protection)
     if not given.keep:
         shutil.rmtree(home)
 
 
-def report(rows: int, once: dict, runs: dict[str, list[dict]], protection: dict) -> None:
+def report(once: dict, runs: dict[str, list[dict]], protection: dict) -> None:
     ours, theirs = median_by_source(runs["intake"]), median_by_source(runs["reference_copy"])
     counted = runs["reference_copy"][0]["rows"]
     programmes = [s for s in ours if s != "pgh"]
     aggregated, hand = (statistics.median(r["seconds"] for r in runs[n]) for n in ("aggregate", "by_hand"))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     result = {
         "on": date.today().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB, "
-        f"{platform.machine()}, Python {platform.python_version()}, DuckDB {duckdb.__version__}",
+        "machine": f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.machine()}",
+        "software": f"Python {platform.python_version()}, DuckDB {duckdb.__version__}",
         "rows": {"programmes": sum(counted[s] for s in programmes), "register": counted["pgh"]},
         "generate_s": once.get("generate", {}).get("seconds"),
         "harvest_s": once.get("harvest", {}).get("seconds"),

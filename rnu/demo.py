@@ -28,6 +28,7 @@ PERIODS = (Period(2026, 1), Period(2026, 2))
 FLOOR = 500  # inhabitants under which a district shows totals only
 BUILDER, APPROVER = "Constructora de la demostración", "Revisor de la demostración"
 POPULATION = "reference/population.csv"
+NOTICE = "Demostración: todas las personas y todas las cifras son inventadas."
 
 
 def make_up(
@@ -135,7 +136,7 @@ def _design(home: Path) -> None:
         return
     _replace(config / POPULATION, (home / "entregas" / "population.csv").read_text(encoding="utf-8"))
     listed = ", ".join(f'"{code}"' for code in DEPARTMENTS)
-    head = f'# demostración\ndepartments = [{listed}]\npopulation = "{POPULATION}"\n\n'
+    head = f'# demostración\ndepartments = [{listed}]\npopulation = "{POPULATION}"\nnotices = ["{NOTICE}"]\n\n'
     _replace(cubes, head + words.replace("population_floor = 0", f"population_floor = {FLOOR}"))
 
 

@@ -89,7 +89,11 @@ def take_in(
     if source.kind is Kind.OPEN:
         _refuse_documents(source, members)
     # rows are numbered, so their order need not cost anything
-    config = {"memory_limit": MEMORY, "temp_directory": str(work / "spill"), "preserve_insertion_order": "false"}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": MEMORY,
+        "temp_directory": str(work / "spill"),
+        "preserve_insertion_order": "false",
+    }
     with duckdb.connect(config=config) as engine:
         checked = check(engine, members, schema, compiled, references, source=source.id, tolerance=source.tolerance)
         if not checked.report.accepted or source.kind is Kind.OPEN or key is None:

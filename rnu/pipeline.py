@@ -41,6 +41,8 @@ from rnu.store import FULL, Store, disk_full
 from rnu.tabulate import count, protect_all, tasks, told
 from rnu.ubigeo import Gazetteer
 
+PUBLISHED = "tables/conteos.json"  # schema of published tables
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -324,13 +326,14 @@ def build_period(
         quality=tuple(_quality(s, intakes.get(s.id), counts) for s in settings.rosters()),
         provenance=Provenance(
             deliveries={s: i.digest for s, i in intakes.items()},
-            schemas={s.schema: file_digest(settings.schema_path(s)) for s in settings.rosters()},
+            schemas=_schema_digests(settings),
             configuration=configuration,
             version=__version__,
             code=provenance.code_digest(),
             lock=provenance.lock_digest(),
             key_id=key.id,
         ),
+        notes=(*settings.notices, *_coverage(institution)),
     )
     digest = _write(institution, contents, private, say)
     release = Release(
@@ -369,7 +372,7 @@ def _quality(source: Source, intake: Intake | None, counts: Mapping[str, pd.Data
 def _write(institution: Institution, contents: Contents, private: Mapping[str, Any], say: Say) -> str:
     """Build, inspect and seal a release; it appears in the store under its digest, whole."""
     settings, store = institution.settings, institution.store
-    columns = Columns.load(settings.home / "schemas" / "tables" / "conteos.json")
+    columns = Columns.load(settings.home / "schemas" / PUBLISHED)
     with _timed(say, "build", f"{contents.period} r{contents.revision}") as found, store.work("build") as work:
         (work / "release").mkdir()
         (work / "private").mkdir()
@@ -388,6 +391,20 @@ def _write(institution: Institution, contents: Contents, private: Mapping[str, A
         store.keep_folder(work / "private", store.private(digest))
         store.keep_folder(work / "release", store.release(digest))
     return digest
+
+
+def _schema_digests(settings: Settings) -> dict[str, str]:
+    """Of every schema that shapes a release: the rosters' and that of published tables."""
+    names = {PUBLISHED, *(s.schema for s in settings.rosters())}
+    return {name: file_digest(settings.home / "schemas" / name) for name in sorted(names)}
+
+
+def _coverage(institution: Institution) -> tuple[str, ...]:
+    """A note for readers where a release does not cover the whole country."""
+    if not institution.settings.departments:
+        return ()
+    names = sorted({d.department for d in institution.gazetteer.districts})
+    return (f"Las cifras cubren solo: {', '.join(names)}. «Todo el país» es la suma de esos departamentos.",)
 
 
 def _facts(contents: Contents) -> dict[str, Any]:

@@ -94,6 +94,7 @@ def configuration_digest(settings: Settings) -> str:
             [dataclasses.replace(s, fetch=dataclasses.replace(s.fetch, where="")) for s in settings.sources],
             settings.cubes,
             settings.departments,
+            settings.notices,
             settings.institution,
             population,
             file_digest(settings.gazetteer_path),

@@ -261,6 +261,7 @@ class CubesFile:
     cube: tuple[Cube, ...]
     population: str = ""  # file below config/ with columns ubigeo, poblacion; needed where a cube sets a floor
     departments: tuple[str, ...] = ()  # codes of the departments covered; empty: all
+    notices: tuple[str, ...] = ()  # what every reader must know, on every page and in every release
     __pydantic_config__ = STRICT
 
 
@@ -374,6 +375,7 @@ class Settings:
     cubes: tuple[Cube, ...]
     population: Path | None
     departments: tuple[str, ...]
+    notices: tuple[str, ...]
     institution: Institution
     portals: tuple[Portal, ...]
     stewards: tuple[Steward, ...]
@@ -495,6 +497,7 @@ def load(home: Path) -> Settings:
         cubes=cubes.cube,
         population=config / cubes.population if cubes.population else None,
         departments=cubes.departments,
+        notices=cubes.notices,
         institution=portals.institution,
         portals=portals.portal,
         stewards=stewards.steward,
