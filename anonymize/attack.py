@@ -16,7 +16,7 @@ Source: Hundepool et al., Statistical Disclosure Control (2012), audit of tables
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -229,14 +229,15 @@ def _determined(system: System) -> Iterator[tuple[CellRef, Ints, float]]:
     if not len(system.columns):
         return
     noise = np.random.default_rng(0).standard_normal(len(system.columns))
-    hidden = noise - matrix.T @ _solve(matrix.T, noise)
+    across = sparse.csr_array(matrix.T)
+    hidden = noise - across @ _solve(across, noise)
     some = _solve(matrix, system.low[equations])
     for level, broken, members, group, names in _margins(system):
         drift = np.bincount(group, hidden[members])
         value = np.bincount(group, some[members])
         for one in np.flatnonzero(np.abs(drift) < CLOSE):
             inside = members[group == one]
-            if not _is_combination(matrix, inside, len(system.columns)):
+            if not _is_combination(across, inside):
                 continue
             yield _ref(system, level, broken, names[one]), system.columns[inside], float(value[one])
 
@@ -263,11 +264,11 @@ def _ref(system: System, level: str, broken: tuple[str, ...], name: tuple[str, .
     return CellRef(level, name[0], tuple(of.get(d.id, TOTAL) for d in system.published.dimensions))
 
 
-def _is_combination(matrix: sparse.csr_array, inside: Ints, columns: int) -> bool:
-    """Whether the sum of some unknowns is a combination of equations."""
-    wanted = np.zeros(columns)
+def _is_combination(across: sparse.csr_array, inside: Ints) -> bool:
+    """Whether the sum of some unknowns is a combination of equations, (unknowns, equations)."""
+    wanted = np.zeros(across.shape[0])
     wanted[inside] = 1
-    return bool(np.abs(matrix.T @ _solve(matrix.T, wanted) - wanted).max() < CLOSE)
+    return bool(np.abs(across @ _solve(across, wanted) - wanted).max() < CLOSE)
 
 
 def _solve(matrix: sparse.csr_array, right: Floats) -> Floats:
@@ -312,7 +313,13 @@ class Program:
     def __init__(self, system: System) -> None:
         self.matrix = sparse.csc_array(system.matrix[:, system.columns])
         self.low, self.high = system.low, system.high
-        self._single: highspy.Highs | None = None
+
+    @cached_property
+    def _single(self) -> highspy.Highs:
+        columns = self.matrix.shape[1]
+        solver = _solver(self.matrix, self.low, self.high, np.full(columns, np.inf), np.zeros(columns))
+        solver.setOptionValue("presolve", "off")  # many small programs, each from the last one's corner
+        return solver
 
     def together(self, sums: sparse.csr_array, bound: int, most: bool) -> Floats | None:
         """A possible table in which as many cells as possible reach a bound; None if cut off.
@@ -340,17 +347,12 @@ class Program:
 
     def alone(self, sums: sparse.csr_array) -> tuple[float, float]:
         """The least and the largest value of one cell; not a number, if cut off."""
-        columns = self.matrix.shape[1]
-        if self._single is None:
-            self._single = _solver(self.matrix, self.low, self.high, np.full(columns, np.inf), np.zeros(columns))
-            self._single.setOptionValue("presolve", "off")
-        cost = np.zeros(columns)
+        cost = np.zeros(self.matrix.shape[1])
         cost[sums.indices] = 1
         return self._extreme(cost), -self._extreme(-cost)
 
     def _extreme(self, cost: Floats) -> float:
         solver = self._single
-        assert solver is not None
         solver.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
         solver.run()
         status = solver.getModelStatus()
@@ -369,7 +371,7 @@ def _solver(matrix: sparse.csc_array, low: Floats, high: Floats, upper: Floats, 
     lp.row_lower_, lp.row_upper_ = low, high
     lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
-    solver = highspy.Highs()
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.silent()
     solver.setOptionValue("threads", 1)
     solver.setOptionValue("simplex_iteration_limit", ITERATIONS)

@@ -1,18 +1,19 @@
 """Whole tables for single cells: every exchange among the places around one, found by linear programming.
 
 What one move of `anonymize.moves` cannot do, several together often can. Around a place stands a *block* of lowest
-places: those under it, or beside it, and the largest one of every place further off. Let their counts vary, all others
-stay true. A table of whole counts in which every shown cell is as shown, every cell marked c at least 1 and the wanted
-cell is w, proves that w stays possible. The program looks for the smallest change that makes the cell w; a corner of
-it is whole more often than not, and drawing the costs anew soon gives one that is. Only a table that is whole and
-agrees with all marks, reckoned again in integers over every margin, counts as proof, so an error of the solver can cost a cell its proof but never
-its safety. Solvers stop by iterations, costs come from a fixed seed.
+places: those under it, or beside it, and the largest ones of every place further off. Let their counts vary, all
+others stay true. A table of whole counts in which every shown cell is as shown, every cell marked c at least 1 and the
+wanted cell is w, proves that w stays possible. The program looks for the smallest change that makes the cell w. A
+corner of it is whole more often than not, and drawing the costs anew soon gives one that is. Only a table that is whole
+and agrees with all marks, reckoned again in integers over every margin, counts as proof: an error of the solver can
+cost a cell its proof, but never its safety. Solvers stop by iterations, costs come from fixed seeds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import highspy
 import numpy as np
@@ -27,7 +28,7 @@ Floats = NDArray[np.float64]
 DRAWS = 24  # costs tried until a corner is whole; more than 6 were needed by 1 in 1000 programs
 ITERATIONS = 20_000
 WHOLE = 1e-6
-MOST_LEAVES = 60  # of one place in a block, the largest; Peru's largest province has 43 districts
+MOST_LEAVES = 60  # from under one place or one step further off; Peru's largest province has 43 districts
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +79,13 @@ def agrees(lattice: Lattice, marks: NDArray[np.uint8], places: Ints, values: Int
 
 
 def leaves_around(lattice: Lattice, place: int, top: int, far: int) -> Ints:
-    """Lowest places of a block: all under `place`, and of every other place on the way up to `top` the `far` largest."""
+    """Lowest places of a block: all under `place`, and the `far` largest of each other place on the way up to `top`."""
     chosen = [_largest(lattice, place, MOST_LEAVES)]
     path = lattice.path(place)
-    for here, above in zip(path, path[1 : path.index(top) + 1], strict=False):
-        chosen += [_largest(lattice, other, far) for other in lattice.children[above].tolist() if other != here]
+    for here, above in pairwise(path[: path.index(top) + 1]):
+        others = [other for other in lattice.children[above].tolist() if other != here]
+        each = min(far, max(MOST_LEAVES // max(len(others), 1), 1))
+        chosen += [_largest(lattice, other, each) for other in others]
     return np.sort(np.concatenate(chosen))
 
 
@@ -150,6 +153,9 @@ class Prover:
         self.rising, self.falling = np.flatnonzero(can_rise), np.flatnonzero(here.counts > 0)
         self.columns = len(self.rising) + len(self.falling)
         self.row = here.matrix.shape[0]
+        self._last = np.zeros(self.columns, dtype=np.int64)
+        self._wished = (-1, -1)
+        self._drawn = -1
         self.highs = self._program()
 
     def table(self, place: int, cell: int, wanted: int) -> Change | None:
@@ -204,7 +210,6 @@ class Prover:
         sides = sparse.hstack([self.here.matrix[:, self.rising], -self.here.matrix[:, self.falling]])
         wish = sparse.csr_array((1, self.columns), dtype=np.int64)
         matrix = sparse.csc_array(sparse.vstack([sides, wish]), dtype=np.float64)
-        self._last, self._wished, self._drawn = np.zeros(self.columns, dtype=np.int64), (-1, -1), -1
         lp = highspy.HighsLp()
         lp.num_row_, lp.num_col_ = matrix.shape
         lp.col_cost_, lp.col_lower_ = np.ones(self.columns), np.zeros(self.columns)
@@ -214,7 +219,7 @@ class Prover:
         lp.row_upper_ = np.append(self.here.high.astype(np.float64), inf)
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
         lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
-        highs = highspy.Highs()
+        highs = highspy.Highs()  # type: ignore[no-untyped-call]
         highs.silent()
         highs.setOptionValue("threads", 1)
         highs.setOptionValue("presolve", "off")

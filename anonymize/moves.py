@@ -7,10 +7,10 @@ down). It adds, with sign(y) = +1 for an even and -1 for an odd number of primed
 
     sign(y) persons of type (y, r) at d and -sign(y) at e, for all y in the product of the {x_t, x'_t}.
 
-**What it changes.** A margin over any t in S adds the x_t and the x'_t of the same signs' opposites, so it stays. A
-place over both d and e gets and loses the same types, so it stays, whatever its cross. What changes are cells of
-crosses T' that contain S, at places from d up to a and from e up to h. All of them are the *corners*, (a, S, y) and
-(h, S, y), or break a corner down. The cell itself changes by +1 (by -1 in the opposite direction).
+**What it changes.** A cell that sums over some t in S counts x_t and x'_t together, whose signs are opposite, so it
+stays. A place over both d and e gets and loses the same types, so all its cells stay. What changes are cells of crosses
+T' that contain S, at places from d up to a and from e up to h. All of them are the *corners*, (a, S, y) and (h, S, y),
+or break a corner down. The cell itself changes by +1 (by -1 in the opposite direction).
 
 **Why it is enough to look at the corners.** The design shows at most what it shows further up and in coarser crosses,
 and nothing is shown below a withheld cell. So once a corner is not shown, nothing that breaks it down is, and none of
@@ -20,7 +20,7 @@ and every corner marked c keeps at least 1 (an outsider knows as much). Other ce
 **Whole values.** Along one direction every unit takes from the same corners and inner cells and gives to the same
 others, so if u units fit, so do 1, 2, … u - 1. A cell of value v for which v - 1 units fit downwards and k - v upwards
 can therefore have every whole value 1 … k, each in a table of whole non-negative counts that agrees with all that is
-published. Units of several moves, laid one after the other, prove it just as well: each leaves a possible table.
+published.
 
 **Later changes do no harm.** A cell withheld later had one value in all these tables, at least 1; a cell that becomes
 d, or is dropped, is bound by less than before.

@@ -3,15 +3,16 @@
 The requirement: for every cell at risk (1 … k - 1 persons), shown or not, every whole value from 1 to k stays possible
 to somebody who knows all that is published, adds and subtracts, and knows that a withheld cell is at least 1.
 
-The way: cells at risk that would be shown are withheld, and nothing is shown below a withheld cell. Then each cell at
-risk, from the nation down to the districts, gets *moves* (see `anonymize.moves`): exchanges of persons that change it
-and no shown cell, far enough up and down. Where every exchange would change a shown cell, the cheapest such cells are
-withheld too; where none goes far enough, the cross in the way is dropped for all children of a place, and everything
-begins anew with the smaller design, so that nothing is withheld for the sake of a cross that is gone. Dropping ends:
-a design only shrinks, and with the nation's total alone every split of it is possible.
+The way: cells at risk that would be shown are withheld, and nothing is shown below a withheld cell. Then every cell at
+risk gets a proof, from the nation down to the districts: tables of whole counts, one for each value, that agree with
+all that is shown. Mostly they are there already and need only be found (see `anonymize.screen`, `.trade`, `.blocks`).
+Where they are not, the cheapest *move* (see `anonymize.moves`) makes room: the shown cells that it changes are withheld
+too. Where that would cost more than the cross in the way is worth, the cross is dropped for all children of a place,
+and everything begins anew with the smaller design, so that nothing is withheld for the sake of a cross that is gone.
+Dropping ends: a design only shrinks, and with the nation's total alone every split of it is possible.
 
-Nothing here depends on time, chance or the machine. Sources: Repsilber (1994) and Giessing and Repsilber (2002), the
-hypercube method; Hundepool et al., Statistical Disclosure Control (2012), frequency tables.
+Nothing here depends on time or chance. Sources: Repsilber (1994) and Giessing and Repsilber (2002), the hypercube
+method; Hundepool et al., Statistical Disclosure Control (2012), frequency tables.
 """
 
 from __future__ import annotations
@@ -22,18 +23,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from anonymize.blocks import Change, Prover, agrees, block
-from anonymize.design import Design, coarsened, dominance, planned, standing, without_dominated
+from anonymize.blocks import Change
+from anonymize.design import Design, coarsened, planned, standing, without_dominated
 from anonymize.errors import Unprotectable
-from anonymize.lattice import Ints, Lattice, subcrosses
+from anonymize.lattice import Flags, Ints, Lattice, subcrosses
 from anonymize.moves import PLENTY, Move, Offers, Swaps, offers
 from anonymize.policy import Policy
-from anonymize.screen import screen
+from anonymize.proofs import Needs, Proofs, at_risk
 from anonymize.tables import CellRef, Cells, Mark, SafeCells
-from anonymize.trade import Splits, trades
+from anonymize.trade import Splits
 
-MOST_VALUES = 60  # the proof of a cell is kept as one bit per value
-FAR = (2, 8)  # lowest places that a block takes from each place further off; more only if these do not do
 MOST_COMBINED = 4  # moves paid for one cell, after which dropping the cross is the better answer
 
 
@@ -78,16 +77,16 @@ def protect(cells: Cells, policy: Policy, exposed: Collection[CellRef] = ()) -> 
     ['c', 'c', '', 'c', 'c', '', '', '', '']
     """
     lattice = Lattice.of(cells)
+    plan = planned(lattice, policy)
     if 0 < lattice.values[0, -1] < policy.threshold:
         raise Unprotectable("the whole table counts fewer than the threshold")
-    plan = planned(lattice, policy)
     design = without_dominated(lattice, plan, policy)
     needs = Needs.of(lattice, plan, design, policy)
     for ref in exposed:
         design = _coarser(lattice, design, *lattice.find(ref))
     tables: list[Change] = []
     while True:
-        board = Board(lattice, Swaps(lattice), Splits(lattice), tables, design, needs)
+        board = Board(lattice, design, Swaps(lattice), Proofs(lattice, needs, Splits(lattice), tables))
         board.cover()
         if len(board.design.drops) == len(design.drops):
             return _published(board, policy)
@@ -99,7 +98,7 @@ def facts(cells: Cells, policy: Policy, safe: SafeCells) -> ProtectionFacts:
     lattice = Lattice.of(cells)
     plan = planned(lattice, policy).shows[:, lattice.cross]
     marks = safe.marks[lattice.order].reshape(plan.shape)
-    at_risk = _at_risk(lattice.values, policy.threshold)
+    risk = at_risk(lattice.values, policy.threshold)
     found = []
     for depth, name in enumerate(cells.places.levels):
         here = plan & (lattice.level == depth)[:, None]
@@ -107,8 +106,8 @@ def facts(cells: Cells, policy: Policy, safe: SafeCells) -> ProtectionFacts:
             LevelFacts(
                 name,
                 shown=int((here & (marks == Mark.SHOWN)).sum()),
-                primary=int((here & (marks == Mark.WITHHELD) & at_risk).sum()),
-                secondary=int((here & (marks == Mark.WITHHELD) & ~at_risk).sum()),
+                primary=int((here & (marks == Mark.WITHHELD) & risk).sum()),
+                secondary=int((here & (marks == Mark.WITHHELD) & ~risk).sum()),
                 below=int((here & (marks == Mark.BELOW)).sum()),
                 dropped=int((here & (marks == Mark.ABSENT)).sum()),
                 value=int(lattice.values[here].sum()),
@@ -116,10 +115,6 @@ def facts(cells: Cells, policy: Policy, safe: SafeCells) -> ProtectionFacts:
             )
         )
     return ProtectionFacts(tuple(found))
-
-
-def _at_risk(values: Ints, threshold: int) -> NDArray[np.bool_]:
-    return (values > 0) & (values < threshold)
 
 
 def _coarser(lattice: Lattice, design: Design, place: int, cell: int) -> Design:
@@ -149,31 +144,6 @@ def _published(board: Board, policy: Policy) -> SafeCells:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Needs:
-    """How far every cell must be able to go, up and down: (places, cells) units, 0 where nothing is needed."""
-
-    up: Ints
-    down: Ints
-
-    @classmethod
-    def of(cls, lattice: Lattice, plan: Design, design: Design, policy: Policy) -> Needs:
-        """Cells at risk must reach 1 and the threshold; a dominating category not shown must reach a lesser share.
-
-        Without the latter the breakdown that was dropped could be had from the place above and its other places.
-        """
-        at_risk = _at_risk(lattice.values, policy.threshold)
-        up = np.where(at_risk, policy.threshold - lattice.values, 0)
-        down = np.where(at_risk, lattice.values - 1, 0)
-        for axis in range(len(lattice.sizes)):
-            for place in np.flatnonzero(plan.shows[:, 1 << axis] & ~design.shows[:, 1 << axis]).tolist():
-                found = dominance(lattice, policy, place, axis)
-                if found:
-                    cell, excess = found
-                    down[place, cell] = max(down[place, cell], excess)
-        return cls(up, down)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Task:
     """A cell and how far it must go, with the moves known for it so far: (cross, pivot, offers)."""
 
@@ -186,145 +156,80 @@ class Task:
 
 @dataclass(slots=True, eq=False)
 class Board:
-    """One attempt at a design: the marks so far. The only thing here that changes; lives inside `protect`."""
+    """One attempt at a design: the marks so far, and what is proven of them. Changes, and lives inside `protect`."""
 
     lattice: Lattice
-    swaps: Swaps
-    splits: Splits
-    tables: list[Change]  # found so far, in earlier attempts too
     design: Design
-    needs: Needs
+    swaps: Swaps
+    proofs: Proofs
     marks: NDArray[np.uint8] = field(init=False)
-    proven: NDArray[np.bool_] = field(init=False)  # stays true whatever is hidden later
-    open_values: Ints = field(init=False)  # (places, cells) bit n: that the cell may be n is still to be proven
     prices: Ints = field(init=False)  # of withholding a cell: its persons and those of all shown cells below, + 1 each
-    provers: dict[tuple[int, int, int], Prover] = field(default_factory=dict)  # of the blocks, while the marks stay
 
     def __post_init__(self) -> None:
         self.marks = self.design.marks(self.lattice)
-        self.proven = np.zeros(self.marks.shape, dtype=np.bool_)
-        values, up, down = self.lattice.values, self.needs.up, self.needs.down
-        bits = (np.int64(2) << np.minimum(values + up, MOST_VALUES)) - (np.int64(1) << np.maximum(values - down, 0))
-        self.open_values = np.where(up > 0, bits & ~(np.int64(1) << np.minimum(values, MOST_VALUES)), 0)
         self._withhold_primaries()
-        self._reprice()
 
     def cover(self) -> None:
         """Give every cell with a need its proof: withheld cells from the root down, then those that nobody sees."""
-        for cells in self._by_level(np.flatnonzero(self._needed() & (self.marks == Mark.WITHHELD))):
-            self._reprice()
-            for place, cell in cells:
-                if self.marks[place, cell] == Mark.WITHHELD and not self.protect_cell(place, cell):
-                    self._coarsen(place, cell)
-        for table in self.tables:
-            if agrees(self.lattice, self.marks, *table.margins(self.lattice)):
-                self._credit(table)
-        unshown = self._needed() & (self.marks >= Mark.BELOW)
-        self.proven |= screen(self.lattice, self.marks, self.needs.up, self.needs.down)
-        for place, cell in np.argwhere(unshown & ~self.proven).tolist():
-            self._stands(place, cell)
-        for cells in self._by_level(np.flatnonzero(unshown & ~self.proven)):
-            self._reprice()
-            for place, cell in cells:
-                while not self._only_total() and not self.protect_cell(place, cell):
-                    self._coarsen(place, cell)
+        for place, cell in self._in_turn(self.proofs.needed & (self.marks == Mark.WITHHELD)):
+            if self.marks[place, cell] == Mark.WITHHELD and not self._protect(place, cell):
+                self._coarsen(place, cell)
+        self.proofs.look_around(self.marks)
+        for place, cell in np.argwhere(self._unproven()).tolist():
+            self.proofs.prove(place, cell, self.marks)
+        for place, cell in self._in_turn(self._unproven()):
+            while not self._only_total() and not self._protect(place, cell):
+                self._coarsen(place, cell)
 
-    def protect_cell(self, place: int, cell: int) -> bool:
+    def _unproven(self) -> Flags:
+        """Cells that nobody sees, and that have a need without a proof."""
+        return self.proofs.needed & ~self.proofs.proven & (self.marks >= Mark.BELOW)
+
+    def _protect(self, place: int, cell: int) -> bool:
         """Prove a cell, withholding for it what costs least; False if dropping a cross would cost less.
 
-        First as things stand, then by the cheapest move that is enough alone, then by several: each time the one that
-        brings most for its price is paid for, and the whole block looked at anew.
+        A cell that is withheld mostly has no room before its first partners are: a move of no price is looked for
+        first. Then the proof as things stand, then the cheapest move that is enough alone, then several.
         """
-        task = Task(place, cell, int(self.needs.up[place, cell]), int(self.needs.down[place, cell]))
-        withheld = self.marks[place, cell] == Mark.WITHHELD
+        if self.proofs.proven[place, cell]:
+            return True
+        needs = self.proofs.needs
+        task = Task(place, cell, int(needs.up[place, cell]), int(needs.down[place, cell]))
         limit = self._loss(place, cell)
         chosen: Move | None = None
-        for stage in self._stages(place, cell):
+        for stage in self._stages(task):
             self._make_offers(task, stage)
-            chosen = self._alone(task, limit if withheld else 0)
+            chosen = self._alone(task, limit if self.marks[place, cell] == Mark.WITHHELD else 0)
             if chosen:
                 break
-        if (chosen is None or self._price(chosen)) and self._stands(place, cell):
-            chosen = None
-        else:
-            chosen = chosen or self._alone(task, limit)
-            if chosen is None and not self._pay_by_and_by(task, limit):
-                return False
-        if chosen:
-            self._withhold_corners(chosen)
-        self.proven[place, cell] = True
+        if (chosen is None or self._shown_corners(chosen)) and self.proofs.prove(place, cell, self.marks):
+            return True
+        chosen = chosen or self._alone(task, limit)
+        if chosen is None:
+            return self._pay_by_and_by(task, limit)
+        self._withhold_corners(chosen)
+        self.proofs.proven[place, cell] = True
         return True
-
-    def _stands(self, place: int, cell: int) -> bool:
-        """Whether a cell is proven with the marks as they are: by tables found before, by trades or by new tables."""
-        if not self.proven[place, cell] and self._trades(place, cell):
-            self.proven[place, cell] = True
-        path = self.lattice.path(place)
-        centre = path[1] if self.lattice.is_lowest(place) and len(path) > 1 else place
-        tops = path[1:] or path
-        for top, far in [*((top, FAR[0]) for top in tops), *((tops[-1], more) for more in FAR[1:])]:
-            while not self.proven[place, cell]:
-                table = self._prover(centre, top, far).table(place, cell, self._missing(place, cell))
-                if table is None:
-                    break
-                self.tables.append(table)
-                self._credit(table)
-        return bool(self.proven[place, cell])
-
-    def _missing(self, place: int, cell: int) -> int:
-        """A value that a cell must still be able to have; the furthest first, they fail soonest."""
-        value = int(self.lattice.values[place, cell])
-        low, high = value - int(self.needs.down[place, cell]), value + int(self.needs.up[place, cell])
-        if self.needs.up[place, cell] == 0:
-            return low
-        values = [one for one in range(low, high + 1) if self.open_values[place, cell] >> one & 1]
-        return values[-1] if values[-1] > value else values[0]
-
-    def _credit(self, table: Change) -> None:
-        """Note what a possible table proves, of all cells: it stays possible whatever is hidden later."""
-        places, values = table.margins(self.lattice)
-        rows = self.open_values[places]
-        seen = (rows > 0) & (values < MOST_VALUES)
-        rows[seen] &= ~(np.int64(1) << values[seen])
-        self.open_values[places] = rows
-        far = values <= self.lattice.values[places] - self.needs.down[places]
-        settled = np.where(self.needs.up[places] > 0, rows == 0, far)
-        self.proven[places] |= settled & self._needed()[places]
-
-    def _trades(self, place: int, cell: int) -> bool:
-        if not self.lattice.is_lowest(place):
-            return False
-        up, down = int(self.needs.up[place, cell]), int(self.needs.down[place, cell])
-        return all(trades(self.lattice, self.splits, place, cell, self.marks, by) for by in (up, -down))
-
-    def _prover(self, centre: int, top: int, far: int) -> Prover:
-        if (centre, top, far) not in self.provers:
-            here = block(self.lattice, centre, top, far, self.marks)
-            self.provers[(centre, top, far)] = Prover(here, self.marks)
-        return self.provers[(centre, top, far)]
 
     def _pay_by_and_by(self, task: Task, limit: int) -> bool:
         """Withhold for one move after the other, within a price, until the cell is proven; else leave all as it was."""
-        before, spent = (self.marks.copy(), self.proven.copy(), self.open_values.copy()), 0
-        ranked = self._most_for_the_price(task, limit)
-        for price, move in ranked[:MOST_COMBINED]:
-            if spent + price > limit:
-                break
+        marks, proofs, spent = self.marks.copy(), self.proofs.copy(), 0
+        for price, move in self._most_for_the_price(task, limit)[:MOST_COMBINED]:
             spent += price
+            if spent > limit:
+                break
             self._withhold_corners(move)
-            if self._stands(task.place, task.cell):
+            if self.proofs.prove(task.place, task.cell, self.marks):
                 return True
-        self.marks, self.proven, self.open_values = before
-        self.provers.clear()
+        self.marks, self.proofs = marks, proofs
         return False
 
-    def _stages(self, place: int, cell: int) -> Iterator[list[tuple[int, int]]]:
+    def _stages(self, task: Task) -> Iterator[list[tuple[int, int]]]:
         """Crosses and pivots to try, what is most likely and cheapest first."""
-        whole = int(self.lattice.cross[cell])
-        crosses = subcrosses(whole)
-        yield [(whole, place)]
-        yield [(cross, place) for cross in crosses[1:]]
-        for pivot in self.lattice.path(place)[1:]:
+        crosses = subcrosses(int(self.lattice.cross[task.cell]))
+        yield [(crosses[0], task.place)]
+        yield [(cross, task.place) for cross in crosses[1:]]
+        for pivot in self.lattice.path(task.place)[1:]:
             yield [(cross, pivot) for cross in crosses]
 
     def _make_offers(self, task: Task, stage: list[tuple[int, int]]) -> None:
@@ -378,9 +283,6 @@ class Board:
         ends = [move.pivot] if move.partner < 0 else [move.pivot, move.partner]
         return [(g, corner) for g in ends for corner in corners if self.marks[g, corner] == Mark.SHOWN]
 
-    def _price(self, move: Move) -> int:
-        return sum(int(self.prices[at]) for at in self._shown_corners(move))
-
     def _withhold_corners(self, move: Move) -> None:
         for place, corner in self._shown_corners(move):
             self._withhold(place, corner)
@@ -392,30 +294,23 @@ class Board:
         below = np.ix_(np.arange(place, self.lattice.end[place]), self.lattice.finer[cell])
         self.marks[below] = np.where(self.marks[below] == Mark.ABSENT, Mark.ABSENT, Mark.BELOW)
         self.marks[place, cell] = Mark.WITHHELD
-        self.provers.clear()
+        self.proofs.provers.clear()
 
     def _withhold_primaries(self) -> None:
         """Withhold all shown cells at risk, coarse crosses and high places first."""
-        at_risk = (self.needs.up > 0) & (self.marks == Mark.SHOWN)
-        for cells in self._by_level(np.flatnonzero(at_risk)):
-            for place, cell in cells:
-                self._withhold(place, cell)
+        for place, cell in self._in_turn((self.proofs.needs.up > 0) & (self.marks == Mark.SHOWN)):
+            self._withhold(place, cell)
 
-    def _needed(self) -> NDArray[np.bool_]:
-        """Cells that must be proven."""
-        return (self.needs.up > 0) | (self.needs.down > 0)
-
-    def _by_level(self, flat: Ints) -> Iterator[list[tuple[int, int]]]:
-        """Cells by level and size of cross, within these the largest first."""
+    def _in_turn(self, which: Flags) -> Iterator[tuple[int, int]]:
+        """Cells by level and size of cross, within these the largest first; prices are reckoned anew at each step."""
         lattice = self.lattice
-        place, cell = np.divmod(flat, lattice.values.shape[1])
-        level = lattice.level[place]
-        size = np.bitwise_count(lattice.cross[cell]).astype(np.int64)
+        place, cell = np.nonzero(which)
+        level, size = lattice.level[place], np.bitwise_count(lattice.cross[cell]).astype(np.int64)
         order = np.lexsort((cell, place, -lattice.values[place, cell], size, level))
-        step = level[order] * (len(lattice.sizes) + 1) + size[order]
+        step = (level * (len(lattice.sizes) + 1) + size)[order]
         for part in np.split(order, np.flatnonzero(np.diff(step)) + 1):
-            if len(part):
-                yield list(zip(place[part].tolist(), cell[part].tolist(), strict=True))
+            self._reprice()
+            yield from zip(place[part].tolist(), cell[part].tolist(), strict=True)
 
     def _reprice(self) -> None:
         self.prices = self.lattice.sum_finer(np.where(self.marks == Mark.SHOWN, self.lattice.values + 1, 0))
@@ -424,7 +319,7 @@ class Board:
         """Drop the cross that stands in a cell's way. What is proven stays proven: less is shown."""
         self.design = _coarser(self.lattice, self.design, place, cell)
         self.marks[~self.design.shows[:, self.lattice.cross]] = Mark.ABSENT
-        self.provers.clear()
+        self.proofs.provers.clear()
 
     def _only_total(self) -> bool:
         """Whether nothing but the root's total is shown, so that every split of it is possible."""

@@ -61,7 +61,7 @@ def boxes(lattice: Lattice, cross: int) -> Boxes:
 
 def room(lattice: Lattice, box: Boxes, marks: NDArray[np.uint8]) -> Room:
     """What every place can give to every box."""
-    free = (marks[:, box.corners] >= Mark.BELOW).all(axis=2)
+    free: Flags = np.all(marks[:, box.corners] >= Mark.BELOW, axis=2)
     return Room(_units(lattice, box.inner[:, box.even]), _units(lattice, box.inner[:, ~box.even]), free)
 
 
@@ -102,7 +102,8 @@ def screen(lattice: Lattice, marks: NDArray[np.uint8], need_up: Ints, need_down:
             continue
         far_even, far_odd = others(lattice, have.even, have.free), others(lattice, have.odd, have.free)
         for height in range(int(lattice.level.max()) + 1):
-            places, pivots = _with_pivots(lattice, height, (wanted & ((up < need_up) | (down < need_down))).any(axis=1))
+            still: Flags = np.any(wanted & ((up < need_up) | (down < need_down)), axis=1)
+            places, pivots = _with_pivots(lattice, height, still)
             open_here = have.free[pivots].any(axis=1)
             places, pivots = places[open_here], pivots[open_here]
             if not len(places):

@@ -58,10 +58,11 @@ def _rank(coordinates: Ints) -> tuple[Ints, int]:
 def partners(lattice: Lattice, split: Split, place: int, marks: NDArray[np.uint8]) -> Ints:
     """Siblings that a lowest place can trade with; none if it cannot trade itself."""
     group = lattice.group(place)
-    free = (marks[group][:, split.coupling] >= Mark.BELOW).all(axis=1)
+    free: Flags = np.all(marks[group][:, split.coupling] >= Mark.BELOW, axis=1)
     if not free[group == place].any():
         return np.empty(0, dtype=np.int64)
-    return group[free & (group != place)]
+    siblings: Ints = group[free & (group != place)]
+    return siblings
 
 
 def trades(lattice: Lattice, splits: Splits, place: int, cell: int, marks: NDArray[np.uint8], by: int) -> bool:

@@ -352,12 +352,9 @@ def _report_lines(source: str, report: Mapping[str, Any]) -> list[str]:
         f"{check['set_aside']:,} set aside ({share:.2%}, tolerance {check['tolerance']:.2%})"
     ]
     for broken in (*check["header"], *check["broken"]):
-        rows = ", ".join(f"{n}" for _, n in broken["first"][:5])
-        member = broken["first"][0][0] if broken["first"] else ""
-        at = f"  {member} rows {rows}" if rows and rows != "0" else f"  {member}"
-        out.append(
-            f"  {broken['rows']:>8,}  {broken['field'] or '(row)'}: {broken['rule']} {broken['detail']}".rstrip() + at
-        )
+        at = ", ".join(f"{member}:{row}" if row else member for member, row in broken["first"][:4])
+        rule = f"{broken['field'] or '(row)'}: {broken['rule']} {broken['detail']}".rstrip()
+        out.append(f"  {broken['rows']:>8,}  {rule}  {at}".rstrip())
     return out
 
 
@@ -465,12 +462,12 @@ def _decide(role: Role, digest: str, note: str, key_file: Path | None, home: Pat
         today=date.today(),
     )
     word = "approved" if role is Role.APPROVE else "returned"
+    named = f"Release {release.period} r{release.revision} {release.digest[:12]}"
+    said = f"{named} {word}." if new else f"{named} was {word} by you before."
     _emit(
         as_json,
         {"digest": release.digest, "decision": role, "note": decision.note, "new": new},
-        lambda: [
-            f"Release {release.period} r{release.revision} {release.digest[:12]} {word if new else f'was {word} by you before'}."
-        ],
+        lambda: [said],
     )
 
 
@@ -524,15 +521,12 @@ def publish_command(portal: str | None, home: Path, as_json: bool) -> None:
     settings = institution.settings
     wanted = [settings.portal(portal)] if portal else list(settings.portals)
     done = [review.publish(settings, institution.store, institution.ledger, p) for p in wanted]
-    _emit(
-        as_json,
-        done,
-        lambda: [
-            f"{d.portal}: {len(d.releases)} release(s) {'published' if d.outcome.changed else 'were there already: nothing new'}, "
-            f"{d.outcome.address}"
-            for d in done
-        ],
-    )
+    _emit(as_json, done, lambda: [_published(d) for d in done])
+
+
+def _published(done: review.Published) -> str:
+    state = "published" if done.outcome.changed else "were there already: nothing new"
+    return f"{done.portal}: {len(done.releases)} release(s) {state}, {done.outcome.address}"
 
 
 @main.command("serve", short_help="Show a folder portal on this machine.")
@@ -550,7 +544,7 @@ def serve_command(portal: str | None, port: int, home: Path) -> None:
 
     settings = Institution.open(home).settings
     chosen = settings.portal(portal) if portal else settings.portals[0]
-    serve(home / chosen.where, port)
+    serve(home / chosen.where, port, click.echo)
 
 
 # --- made-up people ----------------------------------------------------------------------------------------------

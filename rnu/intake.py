@@ -85,6 +85,7 @@ def take_in(
     """
     schema = load_schema(schema_path)
     compiled = compile_schema(schema, str(schema_path))
+    columns = _columns(source, schema, compiled)
     members = _read(source, files, work)
     if source.kind is Kind.OPEN:
         _refuse_documents(source, members)
@@ -98,8 +99,7 @@ def take_in(
         checked = check(engine, members, schema, compiled, references, source=source.id, tolerance=source.tolerance)
         if not checked.report.accepted or source.kind is Kind.OPEN or key is None:
             return IntakeReport(checked.report)
-        columns, places = _columns(source, schema, compiled), _places(source, gazetteer)
-        return _pseudonymise(engine, source, checked, columns, places, cut, key, roster)
+        return _pseudonymise(engine, source, checked, columns, _places(source, gazetteer), cut, key, roster)
 
 
 def _read(source: Source, files: Sequence[Fetched], work: Path) -> tuple[Member, ...]:

@@ -180,7 +180,7 @@ class Ledger:
         return _delivery(rows[-1]) if rows else None
 
     def same_elsewhere(self, delivery: Delivery) -> str:
-        """Another cut for which the same bytes came before; empty if none: a sign that somebody sent the wrong month."""
+        """Another cut for which the same bytes came before, as when somebody sends the wrong month; empty if none."""
         rows = self._rows(delivery_table, source=delivery.source, digest=delivery.digest)
         return next((r.cut for r in rows if r.cut != delivery.cut), "")
 

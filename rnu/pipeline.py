@@ -291,7 +291,7 @@ def build_period(
     say: Say,
     key: Key,
 ) -> tuple[Release, bool]:
-    """Aggregate, protect, attack, build, inspect, seal and sign; a release made of the same inputs is not made again."""
+    """Aggregate, protect, attack, build, inspect, seal, sign; a release of the same inputs is not made again."""
     settings, store, ledger = institution.settings, institution.store, institution.ledger
     configuration = provenance.configuration_digest(settings)
     missing = [s.id for s in settings.rosters() if s.id not in intakes]

@@ -544,17 +544,29 @@ def _check_cube(cube: Cube, programmes: set[str], settings: Settings) -> None:
     for id in cube.programmes:
         if settings.programme(id).unit is not cube.unit:
             raise SettingsError(f"programme '{id}' counts another unit than the cube", where=f"{where}.unit")
+    _check_dimensions(cube, where)
+    _check_design(cube, where)
+    if cube.population_floor and settings.population is None:
+        raise SettingsError(
+            "a population floor needs a population file", where=f"{where}.population_floor", remedy="set `population`"
+        )
+
+
+def _check_dimensions(cube: Cube, where: str) -> None:
     _unique("cubes.toml", f"{cube.id}.dimension", [d.id for d in cube.dimension])
+    known = {d.id: {c.id for c in d.category} for d in cube.dimension}
     for dimension in cube.dimension:
         _unique("cubes.toml", f"{cube.id}.{dimension.id}.category", [c.id for c in dimension.category])
-        if any(c.id == "total" for c in dimension.category):
+        if "total" in known[dimension.id]:
             raise SettingsError("'total' is kept for totals", where=f"{where}.dimension.{dimension.id}")
     for exempt in cube.structural.values():
         for name, categories in exempt.items():
-            known = {d.id: {c.id for c in d.category} for d in cube.dimension}
             _known(name, known, f"{where}.structural")
             for category in categories:
                 _known(category, known[name], f"{where}.structural.{name}")
+
+
+def _check_design(cube: Cube, where: str) -> None:
     if [level.id for level in cube.level] != ["nacion", "departamento", "provincia", "distrito"]:
         raise SettingsError(
             "levels are nacion, departamento, provincia, distrito, in this order", where=f"{where}.level"
@@ -568,10 +580,6 @@ def _check_cube(cube: Cube, programmes: set[str], settings: Settings) -> None:
         raise SettingsError("a programme's threshold can only be higher than the cube's", where=f"{where}.thresholds")
     if not 1 <= cube.year_month <= 12:
         raise SettingsError("a month is 1-12", where=f"{where}.year_month")
-    if cube.population_floor and settings.population is None:
-        raise SettingsError(
-            "a population floor needs a population file", where=f"{where}.population_floor", remedy="set `population`"
-        )
 
 
 def _known(id: str, known: Iterable[str], where: str) -> None:

@@ -1,4 +1,4 @@
-"""Who built and who approved: Ed25519 signatures over a release's digest. A key is the identity, whatever the account."""
+"""Who built and who approved: Ed25519 signatures over a digest. A key is the identity, whatever the account."""
 
 from __future__ import annotations
 

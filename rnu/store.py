@@ -4,7 +4,7 @@
     store/rosters/<period>/<name>.parquet
     store/releases/<digest>/             a sealed release; its signatures are rows of the ledger
     store/private/<digest>/              what only the steward may see of a release
-    store/work/                          half-done work: emptied whenever nobody holds the lock
+    store/work/                          half-done work, named after its process; a dead one's is removed
 
 Everything appears under its name by one rename, so that what is there is whole. The folder is the owner's alone
 (0700): it holds persons.
@@ -40,7 +40,7 @@ class Store:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep two runs apart; Busy if another one holds the lock. Work that a killed run left is removed."""
+        """Keep two runs apart; Busy if another one holds the lock."""
         lock = FileLock(self.root / "lock")
         try:
             lock.acquire(timeout=0)
@@ -49,16 +49,15 @@ class Store:
                 "another run is at work on this institution", where=str(self.root), remedy="wait for it, or end it"
             ) from error
         try:
-            for left in (self.root / "work").iterdir():
-                shutil.rmtree(left)
             yield
         finally:
             lock.release()
 
     @contextmanager
     def work(self, name: str) -> Iterator[Path]:
-        """A private folder for half-done work, gone afterwards. A full disk is told as such."""
-        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.root / "work"))
+        """A private folder for half-done work, gone afterwards, as is what killed runs left. A full disk is told."""
+        self._sweep()
+        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{name}-", dir=self.root / "work"))
         try:
             yield folder
         except OSError as error:
@@ -67,6 +66,12 @@ class Store:
             raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        """Remove the work of processes that are no more: it holds persons."""
+        for folder in (self.root / "work").iterdir():
+            if not _alive(int(folder.name.split("-")[0])):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def keep_delivery(self, file: Fetched) -> None:
         """Take a fetched file in under its digest; one that is there already is not taken twice."""
@@ -112,6 +117,16 @@ class Store:
                 path.chmod(0o400)
                 _sync(path)
         made.replace(target)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
 
 
 FULL = frozenset({28, 122})  # ENOSPC, EDQUOT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -70,9 +71,10 @@ def server(folder: Path, port: int) -> ThreadingHTTPServer:
         ) from error
 
 
-def serve(folder: Path, port: int) -> None:
-    """Serve until interrupted."""
+def serve(folder: Path, port: int, say: Callable[[str], None]) -> None:
+    """Serve until interrupted; says the address first."""
     with server(folder, port) as running:
+        say(f"http://127.0.0.1:{running.server_port}/  (Ctrl+C ends it)")
         try:
             running.serve_forever()
         except KeyboardInterrupt:

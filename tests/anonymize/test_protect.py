@@ -250,7 +250,7 @@ def protected(cells: Cells, policy: Policy) -> SafeCells | None:
         return None
 
 
-QUIET = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+QUIET = settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 
 @QUIET

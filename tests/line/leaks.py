@@ -2,8 +2,8 @@
 
 What is opened, one inside the other to any depth: ZIP and XLSX (members, their names, comments), gzip, Parquet (every
 column, key-value metadata, statistics), SQLite (every table, every row; free pages as raw bytes). Whatever comes out,
-and the file itself, is read as raw bytes and as text (UTF-8, Latin-1, UTF-16), with HTML entities, JSON escapes,
-percent signs and base64 undone.
+and the file itself, is read as raw bytes and as text (UTF-8, Latin-1, UTF-16), with HTML tags and entities, JSON
+escapes, percent signs and base64 undone.
 
 What is looked for: document numbers as words of their own or as numbers, also without their leading zeros; names in
 any order, whatever their accents, case and punctuation; pseudonyms as bytes, hex and base64.
@@ -37,6 +37,7 @@ DOCUMENT = re.compile(r"(?<![0-9A-Za-z])(?<![0-9]\.)[0-9]{7,12}(?![0-9A-Za-z])(?
 WORD = re.compile(r"[A-Z0-9]+")
 HEX = re.compile(r"[0-9A-Fa-f]{32,}")
 BASE64 = re.compile(r"[A-Za-z0-9+/_-]{11,}={0,2}")
+TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 ESCAPE = re.compile(r"\\[uU]00([0-9A-Fa-f]{2})")
 
 
@@ -49,7 +50,7 @@ class Leak:
 
 
 def scan(source: Path | bytes, name: str, persons: Persons) -> tuple[Leak, ...]:
-    """Everything that gives a person away in some bytes, a file, or all files of a folder; a path that is none is clean."""
+    """Everything that gives a person away in bytes, in a file, or in all files of a folder; no such path: nothing."""
     files = [(name, source)] if isinstance(source, bytes) else list(_files(source, name))
     return tuple(sorted({leak for at, data in files for leak in _scan_bytes(data, at, persons)}))
 
@@ -145,6 +146,8 @@ def texts(data: bytes) -> Iterator[str]:
         undone = unquote(ESCAPE.sub(lambda found: chr(int(found[1], 16)), html.unescape(text)))
         if undone != text:
             yield undone
+        if "</" in text:
+            yield TAG.sub(" ", undone)
         yield "\n".join(_decoded(_from_base64(run)) for run in BASE64.findall(text))
 
 

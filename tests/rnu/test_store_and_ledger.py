@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 
 import pytest
 import sqlalchemy as sa
@@ -54,11 +55,13 @@ def test_two_runs_are_kept_apart(store):
 
 
 def test_what_a_killed_run_left_is_removed(store):
-    left = store.root / "work" / "intake-sis-x"
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    left = store.root / "work" / f"{gone.pid}-intake-sis-x"
     left.mkdir()
     (left / "roster.parquet").write_bytes(b"half")
-    with store.locked():
-        assert list((store.root / "work").iterdir()) == []
+    with store.work("mine") as mine, Store(store.root).work("other") as other:
+        assert set((store.root / "work").iterdir()) == {mine, other}
 
 
 def test_a_folder_appears_whole_and_a_second_one_does_not_replace_it(store):
