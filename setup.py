@@ -1,4 +1,4 @@
-"""Put `config/` and `schemas/` inside the wheel, where `rnu.defaults` finds them; a checkout reads them where they stand."""
+"""Put `config/` and `schemas/` inside the wheel for `rnu.defaults`; a checkout reads them where they stand."""
 
 import shutil
 from pathlib import Path

@@ -36,7 +36,7 @@ Ints = NDArray[np.int64]
 
 CLOSE = 1e-5  # counts are whole: nearer than this to a bound is at the bound
 ITERATIONS = 2_000_000  # simplex iterations of one program, before it counts as cut off
-BULK_ROUNDS = 8
+BULK_ROUNDS = 60  # of programs for many cells; about 20 are needed, the last one settles none
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,9 +301,10 @@ def intervals(system: System, targets: Sequence[CellRef], threshold: int) -> tup
                 break
     found = []
     for one in np.flatnonzero(open_up | open_down).tolist():
-        low, high = program.alone(sums[[one]])
-        if not (low <= 1 + CLOSE and high >= threshold - CLOSE):  # not a number, if cut off
-            found.append(Finding(targets[one], "interval", low, high))
+        cleared_up = not open_up[one] or program.most(sums[[one]]) >= threshold - CLOSE
+        cleared_down = not open_down[one] or program.least(sums[[one]]) <= 1 + CLOSE
+        if not (cleared_up and cleared_down):
+            found.append(Finding(targets[one], "interval", program.least(sums[[one]]), program.most(sums[[one]])))
     return tuple(found)
 
 
@@ -345,11 +346,17 @@ class Program:
             return None
         return np.array(solver.getSolution().col_value)[:columns]
 
-    def alone(self, sums: sparse.csr_array) -> tuple[float, float]:
-        """The least and the largest value of one cell; not a number, if cut off."""
-        cost = np.zeros(self.matrix.shape[1])
-        cost[sums.indices] = 1
-        return self._extreme(cost), -self._extreme(-cost)
+    def least(self, sums: sparse.csr_array) -> float:
+        """The least value of one cell; not a number, if cut off."""
+        return self._extreme(self._cost(sums))
+
+    def most(self, sums: sparse.csr_array) -> float:
+        """The largest value of one cell; not a number, if cut off."""
+        return -self._extreme(-self._cost(sums))
+
+    def _cost(self, sums: sparse.csr_array) -> Floats:
+        cost: Floats = sums.toarray()[0]
+        return cost
 
     def _extreme(self, cost: Floats) -> float:
         solver = self._single

@@ -138,7 +138,11 @@ class Ledger:
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
         except sa.exc.SQLAlchemyError as error:
-            raise StoreError("the ledger cannot be opened or upgraded", where=str(self._engine.url)) from error
+            raise StoreError(
+                "the ledger cannot be opened or upgraded",
+                where=str(self._engine.url),
+                remedy="look at the disk and the database; put a copy back if it is damaged",
+            ) from error
 
     def _add(self, table: sa.Table, **values: Any) -> None:
         try:
@@ -158,7 +162,9 @@ class Ledger:
                 return connection.execute(query).all()
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(
-                "the ledger cannot be read", where=str(self._engine.url), remedy="`rnu init` makes one"
+                "the ledger cannot be read",
+                where=str(self._engine.url),
+                remedy="look at the disk and the database; put a copy back if it is damaged",
             ) from error
 
     # --- deliveries ---

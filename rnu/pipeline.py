@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from anonymize.pseudonym import Key
 from anonymize.secure import Protected
 from harvesters.delivery import Fetched
 from rnu import __version__, provenance
-from rnu.errors import RnuError, RosterRejected, SettingsError
+from rnu.errors import RnuError, RosterRejected, SettingsError, StoreError
 from rnu.harvest import harvest
 from rnu.intake import IntakeReport, take_in
 from rnu.ledger import Delivery, Intake, Ledger, Release
@@ -42,6 +43,7 @@ from rnu.tabulate import count, protect_all, tasks, told
 from rnu.ubigeo import Gazetteer
 
 PUBLISHED = "tables/conteos.json"  # schema of published tables
+NO_ROOM = tuple(os.strerror(number) for number in FULL)  # as an engine tells it
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def disk_told(root: Path) -> Iterator[None]:
             raise disk_full(root) from error
         raise
     except duckdb.Error as error:
-        if "No space left" in str(error):
+        if any(word in str(error) for word in NO_ROOM):
             raise disk_full(root) from error
         raise
 
@@ -171,8 +173,8 @@ def take_in_sources(institution: Institution, period: Period, key: Key, say: Say
             delivery = _harvest(institution, source, period, say)
             _take_in(institution, source, period, delivery, key, say)
         except RnuError as error:
-            if isinstance(error, SettingsError):
-                raise
+            if isinstance(error, SettingsError | StoreError):
+                raise  # not the source's trouble: the others would have it too
             problems.append(error)
             say(Step("problem", source.id, problem=str(error)))
     return tuple(problems)

@@ -12,6 +12,7 @@ Everything appears under its name by one rename, so that what is there is whole.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -129,7 +130,7 @@ def _alive(process: int) -> bool:
     return True
 
 
-FULL = frozenset({28, 122})  # ENOSPC, EDQUOT
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # no room on the disk, in the quota, for this file
 
 
 def disk_full(root: Path) -> StoreError:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 
 import ibis
 import pandas as pd
@@ -17,7 +19,7 @@ from anonymize.policy import Policy
 from anonymize.secure import Protected, secure
 from anonymize.tables import Cells, Mark
 from rnu import cubes
-from rnu.errors import DisclosureRisk, SettingsError
+from rnu.errors import DisclosureRisk, SettingsError, StoreError
 from rnu.intake import MEMORY
 from rnu.ledger import Intake
 from rnu.settings import Cube, Kind, Period, Settings
@@ -96,9 +98,13 @@ def tasks(
 
 
 def protect_all(todo: Sequence[Task]) -> Iterator[tuple[Task, Protected]]:
-    """Protect every table on all cores, in order; DisclosureRisk where nothing of a programme can be shown."""
+    """Protect every table on all cores, in order; DisclosureRisk where nothing of a programme can be shown.
+
+    Raises StoreError if the machine ended a worker.
+    """
     # spawned, not forked: the engines' threads do not survive a fork
-    with ProcessPoolExecutor(max_workers=os.cpu_count(), mp_context=get_context("spawn")) as pool:
+    spawned = get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=spawned, initializer=_end_with_the_run) as pool:
         futures = [pool.submit(secure, task.table, task.policy) for task in todo]
         for task, future in zip(todo, futures, strict=True):
             try:
@@ -109,6 +115,24 @@ def protect_all(todo: Sequence[Task]) -> Iterator[tuple[Task, Protected]]:
                     where=f"config/cubes.toml: {task.cube}.programmes",
                     remedy="take the programme out of the cube until it has more users",
                 ) from error
+            except BrokenProcessPool as error:
+                raise StoreError(
+                    "a worker was ended from outside",
+                    where=f"protect {task.programme}",
+                    remedy="memory ran out, most likely; run the same command again: nothing is half-written",
+                ) from error
+
+
+def _end_with_the_run() -> None:
+    """Let a worker end when its run is killed: it would wait for work, and keep its memory, for ever."""
+    run = parent_process()
+
+    def watch() -> None:
+        if run is not None:
+            run.join()
+            os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def told(made: Protected) -> dict[str, int | float | str]:

@@ -142,10 +142,11 @@ def test_a_breakdown_is_dropped_where_one_category_holds_nearly_all():
 
 
 def test_a_dropped_breakdown_cannot_be_had_by_subtraction():
-    cells = two_levels([[60, 0], [40, 50], [60, 70]])
-    safe = protect(cells, Policy(5, (1, 1)))
-    shown = safe.marks == Mark.SHOWN
-    assert not (shown[0, 0] and shown[2, 0] and shown[3, 0])
+    # 9 of 10 in one category; an outsider must hold a table for possible in which it is fewer
+    safe = protect(two_levels([[9, 1], [5, 5], [5, 6]]), Policy(3, (1, 1)))
+    assert ("01", "dominance") not in [(d.place, d.reason) for d in safe.drops]
+    assert (safe.marks[1, :2] == Mark.ABSENT).all()
+    assert min(int(table[1, 0]) for table in every_table(safe, 31)) < 9
 
 
 def test_a_category_imposed_by_a_rule_is_no_disclosure():
@@ -254,11 +255,11 @@ QUIET = settings(deadline=None, max_examples=80, suppress_health_check=[HealthCh
 
 
 @QUIET
-@given(tables(most_inner=8, largest=6))
+@given(tables(most_inner=8, largest=5))
 def test_every_whole_value_stays_possible_for_every_cell_at_risk(made: tuple[Cells, Policy]):
     cells, policy = made
     safe = protected(cells, policy)
-    if safe is not None and cells.counts.sum() <= 16:
+    if safe is not None and cells.counts.sum() <= 12:
         assert narrowed(cells, safe) == []
 
 

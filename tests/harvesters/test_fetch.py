@@ -3,6 +3,7 @@
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
@@ -18,7 +19,7 @@ class Server(BaseHTTPRequestHandler):
     """Answers by path: what a sector's server does on good and bad days."""
 
     failures = 0
-    seen: list = []
+    seen: ClassVar[list] = []
 
     def do_GET(self):
         type(self).seen.append(dict(self.headers))

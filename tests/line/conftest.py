@@ -1,6 +1,7 @@
 """Institutions at each point of the line, made once and copied for every test that changes them."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -17,8 +18,8 @@ def fresh(tmp_path_factory) -> House:
 
 @pytest.fixture(scope="session")
 def persons(fresh) -> Persons:
-    """Everybody in the deliveries."""
-    return delivered_persons(fresh.home)
+    """Everybody in the deliveries, and the values that tests put into broken cells."""
+    return delivered_persons(fresh.home) | sentinels()
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +62,7 @@ def at(request, tmp_path, persons):
 
     yield copied
     for house, before in given:
-        wanted = persons | pseudonyms(house.home) | sentinels()
+        wanted = replace(persons, pseudonyms=pseudonyms(house.home))
         assert scan("\n".join(house.heard).encode(), "output", wanted) == ()
         made = [f"store/releases/{r.name}" for r in house.store.releases.iterdir() if r.name not in before]
         outward = ("ledger.sqlite", "store/private", *made)

@@ -101,11 +101,10 @@ def _rows(home: Path, source: Source) -> list[dict[str, str | None]]:
     return out
 
 
-def pseudonyms(home: Path) -> Persons:
+def pseudonyms(home: Path) -> frozenset[bytes]:
     """Every pseudonym in the store's rosters."""
     rosters = (home / "store" / "rosters").rglob("*.parquet")
-    found = {p for r in rosters for p in pq.read_table(r, columns=["pseudonym"])["pseudonym"].to_pylist() if p}
-    return Persons(pseudonyms=frozenset(found))
+    return frozenset(p for r in rosters for p in pq.read_table(r, columns=["pseudonym"])["pseudonym"].to_pylist() if p)
 
 
 def sentinels() -> Persons:

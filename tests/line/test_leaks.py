@@ -33,7 +33,7 @@ def kinds(data: bytes) -> set[str]:
 
 @pytest.fixture(scope="module")
 def wanted(published, persons) -> Persons:
-    return persons | pseudonyms(published.home)
+    return replace(persons, pseudonyms=pseudonyms(published.home))
 
 
 def test_there_is_somebody_to_look_for(wanted):

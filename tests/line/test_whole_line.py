@@ -3,14 +3,17 @@
 import json
 import subprocess
 import time
+import urllib.request
 
 import pytest
 
+from rnu import ledger
 from rnu.errors import ReviewRequired, RosterRejected, SettingsError, SourceUnavailable
 from rnu.release.manifest import verify
 from tests.line.institution import LATE, LATE_FILE, PERIODS, ROSTER, SENTINEL_NAME
 
 FIRST, SECOND = PERIODS
+TABLES = tuple(getattr(ledger, f"{n}_table") for n in ("delivery", "intake", "release", "decision", "publication"))
 
 
 def test_the_whole_line_goes_through_command_by_command(at):
@@ -48,19 +51,13 @@ def test_a_second_run_writes_no_row_and_no_file(at):
 
     def everything() -> dict:
         files = (house.home / "store").rglob("*")
-        rows = {t: house.ledger._rows(t) for t in _tables()}
+        rows = {table.name: house.ledger._rows(table) for table in TABLES}
         return {str(p): p.stat().st_mtime_ns for p in files if p.is_file() and p.name != "lock"} | rows
 
     before = everything()
     for arguments in (["run", "--period", FIRST], ["publish"], ["status"], ["show", house.digest()], ["review"]):
         assert house.rnu(*arguments).code == 0
     assert everything() == before
-
-
-def _tables():
-    from rnu import ledger
-
-    return [getattr(ledger, f"{n}_table") for n in ("delivery", "intake", "release", "decision", "publication")]
 
 
 def test_every_command_speaks_json_when_all_is_well(at):
@@ -108,6 +105,7 @@ def test_every_error_speaks_json_with_who_must_act_and_what_to_do(at):
     assert "rnu report pension65" in problem["remedy"]
 
 
+@pytest.mark.slow
 def test_a_missing_roster_holds_the_period_back_until_a_steward_says_go(at):
     house = at("taken")
     (house.home / LATE_FILE).unlink()
@@ -130,6 +128,7 @@ def test_a_missing_roster_holds_the_period_back_until_a_steward_says_go(at):
     assert not any(line.endswith(",n") for line in people)
 
 
+@pytest.mark.slow
 def test_only_the_changed_roster_is_taken_in_again_and_the_second_revision_follows_approval(at):
     house = at("published")
     house.edit(ROSTER, "FEMENINO", "MASCULINO", encoding="latin-1", times=9)
@@ -151,6 +150,7 @@ def test_only_the_changed_roster_is_taken_in_again_and_the_second_revision_follo
     assert {first.digest, second.digest} <= {p.name for p in site.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_build_that_nobody_approved_is_replaced_by_the_same_revision(at):
     house = at("built")
     house.edit(ROSTER, "FEMENINO", "MASCULINO", encoding="latin-1", times=9)
@@ -165,6 +165,7 @@ def test_last_months_bytes_sent_again_are_stored_once_and_flagged(at):
     house = at("built")
     old, new = (house.home / f"entregas/pca/{p}/pca.csv" for p in PERIODS)
     new.write_bytes(old.read_bytes())
+    (house.home / LATE_FILE.replace(FIRST, SECOND)).unlink()
     ran = house.rnu("run", "--period", SECOND)
     assert f"warning same bytes as the cut of {FIRST}" in ran.out
 
@@ -227,8 +228,6 @@ def test_another_key_is_another_line_and_says_so(at, built):
 
 
 def test_serving_shows_the_published_site(at):
-    import urllib.request
-
     house = at("published")
     with house.started("serve", "--port", "0") as process:
         try:

@@ -35,7 +35,7 @@ def test_the_store_is_its_owners_alone(store):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_the_same_delivery_is_kept_once_and_never_changes(store, tmp_path):
+def test_the_same_delivery_is_kept_once_and_never_changes(store):
     for _ in range(2):
         with store.work("t") as work:
             file = keep([b"dni\n1\n"], work / "a.csv")
@@ -111,14 +111,16 @@ def test_history_cannot_be_rewritten(ledger, tmp_path, statement):
         connection.execute(sa.text(statement))
 
 
-def test_every_table_is_append_only(ledger, tmp_path):
+@pytest.mark.usefixtures("ledger")
+def test_every_table_is_append_only(tmp_path):
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     with engine.connect() as connection:
         triggers = {r[0] for r in connection.execute(sa.text("select name from sqlite_master where type = 'trigger'"))}
     assert triggers == {f"{t.name}_no_{verb}" for t in metadata.sorted_tables for verb in ("update", "delete")}
 
 
-def test_the_migrations_make_what_the_code_expects(ledger, tmp_path):
+@pytest.mark.usefixtures("ledger")
+def test_the_migrations_make_what_the_code_expects(tmp_path):
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []

@@ -1,0 +1,99 @@
+"""The package works where it is installed: from a wheel with its own defaults, and from a checkout as it stands."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from rnu import defaults
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ("rnu", "harvesters", "anonymize", "config", "schemas")
+FILES = ("setup.py", "pyproject.toml", "README.md", "LICENSE")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """A wheel, built away from the checkout so that nothing is left in it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    source.mkdir()
+    for name in SOURCES:
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FILES:
+        shutil.copy(ROOT / name, source / name)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "-q", "--no-index", "-w", str(folder), str(source)], check=True)
+    (made,) = folder.glob("*.whl")
+    return made
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory) -> Path:
+    """The `rnu` of a new environment: the wheel, and beside it this environment's libraries, but not this checkout."""
+    folder = tmp_path_factory.mktemp("installed") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", f"--python={folder / 'bin' / 'python'}"]
+    subprocess.run([*pip, "install", "-q", "--no-deps", "--no-index", str(wheel)], check=True)
+    (site / "libraries.pth").write_text(f"{sysconfig.get_path('purelib')}\n")  # .pth files inside are not read
+    return folder / "bin" / "rnu"
+
+
+def run(program: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("RNU_", "PYTHON"))}
+    call = [str(program), *arguments]
+    return subprocess.run(
+        call, check=False, capture_output=True, text=True, cwd="/", env=clean | environment, timeout=120
+    )
+
+
+def test_the_wheel_carries_what_the_line_needs_and_no_tests(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    for needed in (
+        "rnu/_defaults/config/sources.toml",
+        "rnu/_defaults/config/reference/ubigeo.csv",
+        "rnu/_defaults/schemas/rosters/sis.json",
+        "rnu/_defaults/schemas/tables/conteos.json",
+        "rnu/migrations/versions/0001_first_tables.py",
+        "rnu/publish/templates/index.html",
+    ):
+        assert needed in names
+    assert [n for n in names if n.startswith(("tests/", "bench/", "demo/")) or "__pycache__" in n] == []
+
+
+def test_from_a_wheel_an_institution_is_made_and_a_file_checked(installed, fresh, tmp_path):
+    home = tmp_path / "institution"
+    made = run(installed, "init", str(home))
+    assert made.returncode == 0, made.stderr
+    for name in ("config", "schemas"):
+        ours = {p.relative_to(ROOT / name): p.read_bytes() for p in (ROOT / name).rglob("*") if _copied(p)}
+        theirs = {p.relative_to(home / name): p.read_bytes() for p in (home / name).rglob("*") if p.is_file()}
+        assert theirs == ours
+    delivery = fresh.home / "entregas" / "pca" / "2026-01" / "pca.csv"
+    checked = run(installed, "check", "pca", str(delivery), RNU_HOME=str(home))
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stdout.startswith("pca: accepted.")
+
+
+def _copied(path: Path) -> bool:
+    return path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
+
+
+def test_the_wheel_is_what_runs_there(installed):
+    python = installed.with_name("python")
+    where = run(python, "-c", "import rnu, anonymize, harvesters; print(rnu.__file__, anonymize.__file__)")
+    assert where.returncode == 0, where.stderr
+    assert where.stdout.count(str(installed.parents[1])) == 2
+
+
+def test_a_checkout_reads_its_defaults_where_they_stand():
+    assert defaults.folder() == ROOT
+    assert (defaults.folder() / "config" / "sources.toml").is_file()
