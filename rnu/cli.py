@@ -9,6 +9,8 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import date
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -352,10 +354,16 @@ def _report_lines(source: str, report: Mapping[str, Any]) -> list[str]:
         f"{check['set_aside']:,} set aside ({share:.2%}, tolerance {check['tolerance']:.2%})"
     ]
     for broken in (*check["header"], *check["broken"]):
-        at = ", ".join(f"{member}:{row}" if row else member for member, row in broken["first"][:4])
+        by_member = groupby(broken["first"][:5], key=itemgetter(0))
+        at = "; ".join(_rows(member, [row for _, row in found]) for member, found in by_member)
         rule = f"{broken['field'] or '(row)'}: {broken['rule']} {broken['detail']}".rstrip()
         out.append(f"  {broken['rows']:>8,}  {rule}  {at}".rstrip())
     return out
+
+
+def _rows(member: str, rows: list[int]) -> str:
+    """Where to look in a file; its header is row 0."""
+    return member if rows == [0] else f"{member} rows {', '.join(map(str, rows))}"
 
 
 @main.command("status", short_help="Where everything stands, and what to do next.")
