@@ -90,15 +90,19 @@ class Proofs:
                 self._note(table)
         self.proven |= screen(self.lattice, marks, self.needs.up, self.needs.down)
 
-    def prove(self, place: int, cell: int, marks: NDArray[np.uint8]) -> bool:
-        """Whether a cell is proven with the marks as they are: already, by trades, or by tables of wider blocks."""
+    def prove(self, place: int, cell: int, marks: NDArray[np.uint8], near: bool = False) -> bool:
+        """Whether a cell is proven with the marks as they are: already, by trades, or by tables of wider blocks.
+
+        `near` looks at the narrowest block only.
+        """
         if self.proven[place, cell] or self._trades(place, cell, marks):
             self.proven[place, cell] = True
             return True
         path = self.lattice.path(place)
         centre = path[1] if self.lattice.is_lowest(place) and len(path) > 1 else place
         tops = path[1:] or path
-        for top, far in [*((top, FAR[0]) for top in tops), *((tops[-1], far) for far in FAR[1:])]:
+        wider = [*((top, FAR[0]) for top in tops), *((tops[-1], far) for far in FAR[1:])]
+        for top, far in wider[: 1 if near else None]:
             prover = self._prover(centre, top, far, marks)
             while not self.proven[place, cell]:
                 table = prover.table(place, cell, self._missing(place, cell))

@@ -202,7 +202,8 @@ class Board:
             chosen = self._alone(task, limit if self.marks[place, cell] == Mark.WITHHELD else 0)
             if chosen:
                 break
-        if (chosen is None or self._shown_corners(chosen)) and self.proofs.prove(place, cell, self.marks):
+        dear = chosen is None or bool(self._shown_corners(chosen))
+        if dear and self.proofs.prove(place, cell, self.marks, near=chosen is not None):
             return True
         chosen = chosen or self._alone(task, limit)
         if chosen is None:

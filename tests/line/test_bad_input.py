@@ -57,7 +57,7 @@ def refused(said, error, *words: str) -> None:
         ("programmes", "unit = ", "unidad = ", ["unidad"]),
         ("portals", "[institution]\nname", "[institution]\nnombre", ["institution.nombre", "'name'?"]),
         ("portals", 'how = "folder"', 'how = "ftp"', ["portal[sitio].how"]),
-        ("stewards", "\npublic_key = ", "\nkey = ", ["steward[builder].key", "'public_key'?"]),
+        ("stewards", "\npublic_key = ", "\npublik_key = ", ["steward[builder].publik_key", "'public_key'?"]),
         ("stewards", "since = 2020-01-01", "since = 'ayer'", ["steward[builder].since"]),
         ("stewards", "\n[[steward]]", "\n[[steward", ["not valid TOML", "line"]),
     ],
@@ -140,7 +140,7 @@ def test_a_delivery_over_its_tolerance_is_returned_whole_and_the_report_names_ru
     report = house.rnu("report", "pension65", "--period", FIRST)
     assert report.code == 0
     assert re.search(r"^pension65: returned\. 129 rows, \d+ set aside", report.out)
-    assert re.search(r"DNI: .*pattern.* rows 1, 2, 3, 4, 5", report.out)
+    assert re.search(r"DNI: .*pattern +PENSION65_202601.csv rows 1, 2, 3, 4, 5", report.out)
     facts = house.rnu("report", "pension65", "--period", FIRST, "--json").json
     assert (facts["accepted"], facts["roster_rows"]) == (False, 0)
     assert len(list((house.home / "store" / "rosters").rglob("pension65-*"))) == 1, "only the one of the first delivery"

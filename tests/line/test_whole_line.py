@@ -116,7 +116,7 @@ def test_a_missing_roster_holds_the_period_back_until_a_steward_says_go(at):
     gone = house.rnu("run", "--period", FIRST, "--go", "--json")
     assert (gone.code, gone.json["waiting_for"]) == (0, [LATE]), "the steward knew of it, and it is told again"
     release = house.store.release(gone.json["digest"])
-    rows = [line.split(",") for line in (release / "datos" / "escolares_nacion.csv").read_text().splitlines()]
+    rows = [line.split(",") for line in (release / "datos" / "alumnos_nacion.csv").read_text().splitlines()]
     header, body = rows[0], [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
     assert header[-1] == "marca"
     assert body
@@ -192,10 +192,16 @@ def test_the_bytes_depend_on_nothing_but_the_inputs(at, built, tmp_path):
     environment = {"PYTHONHASHSEED": "4242", "TZ": "Asia/Tokyo", "LC_ALL": "C", "LANG": "C"}
     said = house.child("run", "--period", FIRST, "--json", cwd=elsewhere, env=environment)
     assert said.code == 0, said.err
+    codes = {_provenance(h)["programa"]["codigo_sha256"] for h in (house, built)}
+    assert len(codes) == 1, "somebody changed the code while the tests ran: run them again"
     assert house.digest() == built.digest()
     one, other = (_bytes(h.store.release(h.digest())) for h in (house, built))
     assert one == other
     assert house.ledger.releases()[0].build.signature == built.ledger.releases()[0].build.signature
+
+
+def _provenance(house) -> dict:
+    return json.loads((house.store.release(house.digest()) / "procedencia.json").read_text())
 
 
 def _bytes(folder) -> dict[str, bytes]:
@@ -219,11 +225,7 @@ def test_another_key_is_another_line_and_says_so(at, built):
     assert house.rnu("key", "pseudonym").code == 0
     ran = house.rnu("run", "--period", FIRST)
     assert ran.code == 0, ran.err
-    keys = {
-        json.loads((h.store.release(h.digest()) / "procedencia.json").read_text())["clave_de_seudonimos"]
-        for h in (house, built)
-    }
-    assert len(keys) == 2
+    assert len({_provenance(h)["clave_de_seudonimos"] for h in (house, built)}) == 2
     assert house.digest() != built.digest()
 
 
