@@ -208,7 +208,7 @@ def statements(published: Published, labels: pd.DataFrame) -> Iterator[tuple[pd.
 def recover(system: System, threshold: int) -> tuple[Finding, ...]:
     """Unshown cells of 1 … threshold - 1 that the equations determine, zeros found on the way included."""
     while True:
-        determined = list(_determined(system))
+        determined = list(_determined(system, threshold))
         empty = [members for _, members, value in determined if round(value) == 0]
         if not empty:
             break
@@ -222,8 +222,8 @@ def recover(system: System, threshold: int) -> tuple[Finding, ...]:
     )
 
 
-def _determined(system: System) -> Iterator[tuple[CellRef, Ints, float]]:
-    """Unshown cells that the equations determine: name, open unknowns, value."""
+def _determined(system: System, threshold: int) -> Iterator[tuple[CellRef, Ints, float]]:
+    """Unshown cells under a threshold that the equations determine: name, open unknowns, value."""
     equations = np.flatnonzero(system.low == system.high)
     matrix = system.matrix[equations][:, system.columns]
     if not len(system.columns):
@@ -237,7 +237,7 @@ def _determined(system: System) -> Iterator[tuple[CellRef, Ints, float]]:
         value = np.bincount(group, some[members])
         for one in np.flatnonzero(np.abs(drift) < CLOSE):
             inside = members[group == one]
-            if not _is_combination(across, inside):
+            if round(value[one]) >= threshold or not _is_combination(across, inside):
                 continue
             yield _ref(system, level, broken, names[one]), system.columns[inside], float(value[one])
 
@@ -281,39 +281,94 @@ def _solve(matrix: sparse.csr_array, right: Floats) -> Floats:
 
 
 def intervals(system: System, targets: Sequence[CellRef], threshold: int) -> tuple[Finding, ...]:
-    """Targets that cannot be 1, or cannot be the threshold, in any table of counts >= 0 that agrees with the rows."""
+    """Targets that cannot be 1, or cannot be the threshold, in any table of counts >= 0 that agrees with the rows.
+
+    First among the places under one place, all else as in one possible table (what is possible there is possible);
+    what that leaves open, among all. Only the latter convicts.
+    """
     targets = sorted(targets)
     if not targets:
         return ()
-    sums = system.sums(targets)
-    program = Program(system)
-    open_up, open_down = np.ones(len(targets), dtype=np.bool_), np.ones(len(targets), dtype=np.bool_)
-    for still_open, most in ((open_up, True), (open_down, False)):
-        for _ in range(BULK_ROUNDS):
-            wanted = np.flatnonzero(still_open)
-            point = program.together(sums[wanted], threshold if most else 1, most) if len(wanted) else None
-            if point is None:
-                break
-            reached = sums @ point
-            open_up &= reached < threshold - CLOSE
-            open_down &= reached > 1 + CLOSE
-            if still_open[wanted].all():
-                break
+    sums, whole = system.sums(targets), Program.of(system)
+    task = Task(sums, threshold, np.ones(len(targets), dtype=np.bool_), np.ones(len(targets), dtype=np.bool_))
+    middle = whole.middle()
+    if middle is not None:
+        for inside in blocks(system):
+            task.settle(whole.within(inside, middle), inside)
+    task.settle(whole, np.arange(len(system.columns)))
     found = []
-    for one in np.flatnonzero(open_up | open_down).tolist():
-        cleared_up = not open_up[one] or program.most(sums[[one]]) >= threshold - CLOSE
-        cleared_down = not open_down[one] or program.least(sums[[one]]) <= 1 + CLOSE
+    for one in np.flatnonzero(task.open_up | task.open_down).tolist():
+        cleared_up = not task.open_up[one] or whole.most(sums[[one]]) >= threshold - CLOSE
+        cleared_down = not task.open_down[one] or whole.least(sums[[one]]) <= 1 + CLOSE
         if not (cleared_up and cleared_down):
-            found.append(Finding(targets[one], "interval", program.least(sums[[one]]), program.most(sums[[one]])))
+            found.append(Finding(targets[one], "interval", whole.least(sums[[one]]), whole.most(sums[[one]])))
     return tuple(found)
 
 
-class Program:
-    """The published rows as a linear program."""
+def blocks(system: System) -> Iterator[Ints]:
+    """Open unknowns of each place, from the level above the lowest places up to the one below the root."""
+    labels = system.labels.loc[system.free]
+    for level in reversed(system.published.places.levels[1:-1]):
+        place = labels[f"at {level}"].to_numpy()
+        order = np.argsort(place, kind="stable")
+        yield from np.split(order, np.flatnonzero(place[order][1:] != place[order][:-1]) + 1)
 
-    def __init__(self, system: System) -> None:
-        self.matrix = sparse.csc_array(system.matrix[:, system.columns])
-        self.low, self.high = system.low, system.high
+
+@dataclass(frozen=True)
+class Task:
+    """Targets, and which of them have yet to reach the threshold, or 1."""
+
+    sums: sparse.csr_array  # (targets, open unknowns)
+    threshold: int
+    open_up: NDArray[np.bool_]
+    open_down: NDArray[np.bool_]
+
+    def settle(self, program: Program, inside: Ints) -> None:
+        """Strike off all targets that some possible table of a program settles; the program holds unknowns `inside`."""
+        here = self.sums[:, inside]
+        mine = np.flatnonzero(np.diff(here.indptr) == np.diff(self.sums.indptr))
+        here = here[mine]
+        for still_open, most in ((self.open_up, True), (self.open_down, False)):
+            for _ in range(BULK_ROUNDS):
+                wanted = np.flatnonzero(still_open[mine])
+                bound = self.threshold if most else 1
+                point = program.together(here[wanted], bound, most) if len(wanted) else None
+                if point is None:
+                    break
+                reached = here @ point
+                self.open_up[mine] &= reached < self.threshold - CLOSE
+                self.open_down[mine] &= reached > 1 + CLOSE
+                if still_open[mine[wanted]].all():
+                    break
+
+
+@dataclass(frozen=True)
+class Program:
+    """Published rows as conditions on unknowns x >= 0: low <= matrix x <= high."""
+
+    matrix: sparse.csr_array
+    low: Floats
+    high: Floats
+
+    @classmethod
+    def of(cls, system: System) -> Program:
+        """All rows, all open unknowns."""
+        return cls(sparse.csr_array(system.matrix[:, system.columns]), system.low, system.high)
+
+    def within(self, inside: Ints, table: Floats) -> Program:
+        """The same for some unknowns alone, all others as in a table."""
+        matrix = sparse.csr_array(self.matrix[:, inside])
+        rows = np.flatnonzero(np.diff(matrix.indptr))
+        outside = (self.matrix @ table - matrix @ table[inside])[rows]
+        return Program(sparse.csr_array(matrix[rows]), self.low[rows] - outside, self.high[rows] - outside)
+
+    def middle(self) -> Floats | None:
+        """A possible table far from all bounds; None if cut off."""
+        columns = self.matrix.shape[1]
+        solver = _solver(self.matrix, self.low, self.high, np.full(columns, np.inf), np.zeros(columns))
+        solver.setOptionValue("solver", "ipm")
+        solver.setOptionValue("run_crossover", "off")
+        return _point(solver, columns)
 
     @cached_property
     def _single(self) -> highspy.Highs:
@@ -328,23 +383,18 @@ class Program:
         Each cell counts up to the bound (`most`), or by how much it is above it.
         """
         many, columns = sums.shape
-        identity = sparse.eye_array(many, format="csc")
+        identity = sparse.eye_array(many)
         matrix = sparse.vstack(
             [
-                sparse.hstack([self.matrix, sparse.csc_array((len(self.low), many))]),
+                sparse.hstack([self.matrix, sparse.csr_array((len(self.low), many))]),
                 sparse.hstack([sums, -identity]),
-            ],
-            format="csc",
+            ]
         )
         low = np.concatenate([self.low, np.full(many, 0.0 if most else -np.inf)])
         high = np.concatenate([self.high, np.full(many, np.inf if most else float(bound))])
         upper = np.concatenate([np.full(columns, np.inf), np.full(many, float(bound) if most else np.inf)])
         cost = np.concatenate([np.zeros(columns), np.full(many, -1.0 if most else 1.0)])
-        solver = _solver(sparse.csc_array(matrix), low, high, upper, cost)
-        solver.run()
-        if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            return None
-        return np.array(solver.getSolution().col_value)[:columns]
+        return _point(_solver(sparse.csr_array(matrix), low, high, upper, cost), columns)
 
     def least(self, sums: sparse.csr_array) -> float:
         """The least value of one cell; not a number, if cut off."""
@@ -370,14 +420,24 @@ class Program:
         return float(np.nan)
 
 
-def _solver(matrix: sparse.csc_array, low: Floats, high: Floats, upper: Floats, cost: Floats) -> highspy.Highs:
+def _point(solver: highspy.Highs, columns: int) -> Floats | None:
+    """Where a program ends, of its first columns; None if it does not."""
+    solver.run()
+    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return None
+    return np.array(solver.getSolution().col_value)[:columns]
+
+
+def _solver(matrix: sparse.csr_array, low: Floats, high: Floats, upper: Floats, cost: Floats) -> highspy.Highs:
     """A program min cost x, low <= matrix x <= high, 0 <= x <= upper, stopped by iterations alone."""
+    by_column = sparse.csc_array(matrix)
     lp = highspy.HighsLp()
     lp.num_row_, lp.num_col_ = matrix.shape
     lp.col_cost_, lp.col_lower_, lp.col_upper_ = cost, np.zeros(len(cost)), upper
     lp.row_lower_, lp.row_upper_ = low, high
     lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
+    lp.a_matrix_.start_, lp.a_matrix_.index_ = by_column.indptr, by_column.indices
+    lp.a_matrix_.value_ = by_column.data
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.silent()
     solver.setOptionValue("threads", 1)

@@ -512,6 +512,8 @@ def _cross_check(settings: Settings) -> None:
     _unique("sources.toml", "source", [s.id for s in settings.sources])
     _unique("cubes.toml", "cube", [c.id for c in settings.cubes])
     _unique("portals.toml", "portal", [p.id for p in settings.portals])
+    if not settings.portals:
+        raise SettingsError("no portal is configured", where="config/portals.toml: portal", remedy="add a [[portal]]")
     _unique("stewards.toml", "public_key", [s.public_key for s in settings.stewards])
     programmes = {p.id for p in settings.programmes}
     for programme in settings.programmes:
