@@ -13,11 +13,3 @@ class BadCells(AnonymizeError):
 
 class Unprotectable(AnonymizeError):
     """Not even the total of the nation can stand: nothing of this table may be shown."""
-
-
-class Recoverable(AnonymizeError):
-    """An attack on published cells worked. Carries where, never how much."""
-
-    def __init__(self, what: str, places: tuple[str, ...]) -> None:
-        super().__init__(what)
-        self.places = places

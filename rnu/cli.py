@@ -46,9 +46,9 @@ class Line(click.Group):
         except Exception as error:
             if os.environ.get("RNU_TRACEBACK"):
                 raise
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            ours = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
-            at = ours[-1] if ours else where
+            frames = traceback.extract_tb(error.__traceback__)
+            ours = [frame for frame in frames if "site-packages" not in frame.filename]
+            at = (ours or frames)[-1]
             unexpected = RnuError(
                 f"unexpected {type(error).__name__}",
                 where=f"{Path(at.filename).name}:{at.lineno}",

@@ -121,10 +121,11 @@ def publish(settings: Settings, store: Store, ledger: Ledger, portal: Portal) ->
             )
         newest = releases[-1].digest
         shown = ledger.publications(portal.id)
-        if not shown or not shown[-1].whole or shown[-1].digest != newest:
+        behind = not shown or not shown[-1].whole or shown[-1].digest != newest
+        if behind:
             ledger.add_publication(Publication(portal.id, newest, "", whole=False))
         outcome = writer(settings, portal).publish(releases)
-        if outcome.changed or not shown or not shown[-1].whole or shown[-1].digest != newest:
+        if outcome.changed or behind:
             ledger.add_publication(Publication(portal.id, newest, outcome.digest, whole=True))
         return Published(portal.id, tuple(r.digest for r in releases), outcome)
 

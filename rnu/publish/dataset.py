@@ -10,12 +10,13 @@ from typing import Any
 
 import pandas as pd
 
+from rnu.provenance import file_digest
 from rnu.publish.portal import Publication, current
 from rnu.publish.series import write_series
 from rnu.release.columns import LEVEL_TITLES, MARK
 from rnu.release.describe import DATA, MEDIA_TYPES
 from rnu.release.formats import FORMATS
-from rnu.release.manifest import file_digest, manifest
+from rnu.release.manifest import manifest
 from rnu.release.read import read_json, read_table, totals
 from rnu.ubigeo import LEVELS
 

@@ -20,9 +20,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnu.errors import PortalRefused, ReviewRequired
+from rnu.provenance import file_digest
 from rnu.publish.portal import Outcome, Publication
 from rnu.publish.site import write_site
-from rnu.release.manifest import file_digest, verify
+from rnu.release.manifest import verify
 from rnu.settings import Institution, Portal
 
 CURRENT = "current"

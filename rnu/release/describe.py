@@ -12,9 +12,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from rnu.provenance import file_digest
 from rnu.release.columns import LEVEL_TITLES, MARK, Column, Columns, plain
 from rnu.release.formats import FORMATS
-from rnu.release.manifest import file_digest
 from rnu.release.model import Contents
 from rnu.settings import Cube, Institution, Programme
 

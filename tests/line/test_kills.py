@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from rnu.errors import PortalRefused, StoreError
-from rnu.release.manifest import file_digest, verify
+from rnu.provenance import file_digest
+from rnu.release.manifest import verify
 from tests.line.institution import PERIODS, House
 from tests.line.test_bad_input import refused
 

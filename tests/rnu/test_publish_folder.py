@@ -23,11 +23,12 @@ import jsonschema
 import pytest
 
 from rnu.errors import PortalRefused, ReviewRequired
+from rnu.provenance import file_digest
 from rnu.publish.folder import FolderPortal, tree_digest
 from rnu.publish.portal import Publication, Role, Signature, current
 from rnu.publish.series import write_series
 from rnu.publish.serve import server
-from rnu.release.manifest import file_digest, verify
+from rnu.release.manifest import verify
 from rnu.settings import Period, Portal
 from tests.rnu import release_examples as ex
 
