@@ -28,8 +28,9 @@ from harvesters.delivery import Fetched
 from harvesters.read import Layout, read
 from rnu import defaults, secrets
 from rnu.demo import make_up
+from rnu.institution import Institution
 from rnu.intake import load_schema, take_in
-from rnu.pipeline import Institution, take_in_sources
+from rnu.pipeline import take_in_sources
 from rnu.settings import Kind, Period, Source
 from rnu.tabulate import count, tasks
 

@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from rnu import defaults, review, secrets
 from rnu.errors import SettingsError
-from rnu.pipeline import Institution, Say, Step, run
+from rnu.institution import Institution
+from rnu.pipeline import Say, Step, run
+from rnu.publication import publish
 from rnu.settings import Period, load
 from rnu.signing import Role
 from rnu.synthetic.generate import generate
@@ -88,7 +90,7 @@ def demo(home: Path, say: Say, *, today: date) -> Iterator[str]:
         anything_new |= outcome.new or decided
     portal = institution.settings.portals[0]
     since = time.perf_counter()
-    done = review.publish(institution.settings, institution.store, institution.ledger, portal)
+    done = publish(institution.settings, institution.store, institution.ledger, portal)
     say(
         Step(
             "publish", portal.id, time.perf_counter() - since, {"state": "new" if done.outcome.changed else "unchanged"}

@@ -28,19 +28,19 @@ from harvesters.delivery import Fetched
 from rnu import __version__, provenance
 from rnu.errors import RnuError, RosterRejected, SettingsError, StoreError
 from rnu.harvest import harvest
+from rnu.institution import Institution
 from rnu.intake import IntakeReport, take_in
-from rnu.ledger import Delivery, Intake, Ledger, Release
+from rnu.ledger import Delivery, Intake, Release
 from rnu.provenance import file_digest
 from rnu.release.build import build
 from rnu.release.columns import Columns
 from rnu.release.inspect import inspect
 from rnu.release.model import Contents, ProgrammeTable, Provenance, SourceQuality
 from rnu.secrets import public_half
-from rnu.settings import Period, Settings, Source, load
+from rnu.settings import Period, Settings, Source
 from rnu.signing import Role, sign, steward
-from rnu.store import FULL, Store, disk_full
+from rnu.store import FULL, disk_full
 from rnu.tabulate import count, protect_all, tasks, told
-from rnu.ubigeo import Gazetteer
 
 PUBLISHED = "tables/conteos.json"  # schema of published tables
 NO_ROOM = tuple(os.strerror(number) for number in FULL)  # as an engine tells it
@@ -59,41 +59,6 @@ class Step:
 
 
 Say = Callable[[Step], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Institution:
-    """An institution's folder, opened."""
-
-    settings: Settings
-    store: Store
-    ledger: Ledger
-    gazetteer: Gazetteer
-
-    @classmethod
-    def open(cls, home: Path) -> Institution:
-        """Read the configuration, make sure of the store and the ledger."""
-        settings = load(home)
-        store = Store(home / "store")
-        ledger = Ledger.beside(home)
-        try:
-            store.create()
-            ledger.upgrade()
-        except OSError as error:
-            raise _disk_error(home, error) from error
-        gazetteer = Gazetteer.load(settings.gazetteer_path, settings.departments)
-        return cls(settings, store, ledger, gazetteer)
-
-    @property
-    def references(self) -> dict[str, Path]:
-        """What schemas' foreign keys may refer to."""
-        return {"ubigeo": self.settings.gazetteer_path}
-
-
-def _disk_error(home: Path, error: OSError) -> RnuError:
-    if error.errno in FULL:
-        return disk_full(home)
-    return SettingsError(f"the folder cannot be used ({error.strerror})", where=str(error.filename or home))
 
 
 @contextmanager

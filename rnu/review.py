@@ -1,21 +1,18 @@
-"""The steward's word on a release, and the door in front of every portal: signatures and bytes are looked at again."""
+"""The steward's word on a release: who may give it, and what may be published for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from rnu import signing
-from rnu.errors import ReviewRequired, SettingsError
-from rnu.ledger import Decision, Ledger, Publication, Release
+from rnu.errors import ReviewRequired
+from rnu.ledger import Decision, Ledger, Release
 from rnu.publish import portal as portals
-from rnu.publish.folder import FolderPortal
 from rnu.release.manifest import verify
 from rnu.secrets import public_half
-from rnu.settings import Period, Portal, Settings
+from rnu.settings import Period, Settings
 from rnu.signing import Role, require_two, sign, steward
 from rnu.store import Store
 
@@ -97,44 +94,3 @@ def _named(settings: Settings, signature: signing.Signature, role: portals.Role,
     day = datetime.fromisoformat(at).date()
     person = steward(signature.public_key, settings.stewards, day)
     return portals.Signature(person.name, role, day, signature.public_key, signature.signature)
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What publishing on a portal did."""
-
-    portal: str
-    releases: tuple[str, ...]
-    outcome: portals.Outcome
-
-
-def publish(settings: Settings, store: Store, ledger: Ledger, portal: Portal) -> Published:
-    """Show every approved release on a portal; a publication that was cut off is finished.
-
-    Raises ReviewRequired where nothing is approved or something does not fit, PortalRefused if the portal can't.
-    """
-    with store.locked():
-        releases = approved(settings, store, ledger)
-        if not releases:
-            raise ReviewRequired(
-                "no release is approved", remedy="`rnu review` lists what waits; another steward approves it"
-            )
-        newest = releases[-1].digest
-        shown = ledger.publications(portal.id)
-        behind = not shown or not shown[-1].whole or shown[-1].digest != newest
-        if behind:
-            ledger.add_publication(Publication(portal.id, newest, "", whole=False))
-        outcome = writer(settings, portal).publish(releases)
-        if outcome.changed or behind:
-            ledger.add_publication(Publication(portal.id, newest, outcome.digest, whole=True))
-        return Published(portal.id, tuple(r.digest for r in releases), outcome)
-
-
-def writer(settings: Settings, portal: Portal) -> portals.PortalWriter:
-    """The way to a portal."""
-    makers: dict[str, Callable[[], portals.PortalWriter]] = {
-        "folder": lambda: FolderPortal(settings.home / portal.where, portal, settings.institution)
-    }
-    if portal.how not in makers:
-        raise SettingsError(f"there is no way '{portal.how}' to a portal", where="config/portals.toml")
-    return makers[portal.how]()

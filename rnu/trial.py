@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harvesters.delivery import Fetched
+from rnu.institution import Institution
 from rnu.intake import IntakeReport, take_in
-from rnu.pipeline import Institution
 from rnu.settings import Period, Source
 
 

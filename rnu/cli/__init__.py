@@ -1,0 +1,42 @@
+"""The command line: reads arguments, calls the line, says what happened. No decision about the domain is made here.
+
+One file per command. A command's file is imported when it is called, so that `rnu --help` needs no engine.
+"""
+
+from __future__ import annotations
+
+import click
+
+from rnu import __version__
+from rnu.cli.group import LazyGroup
+
+COMMANDS = {
+    "approve": ("rnu.cli.decide:approve", "Sign exactly these bytes."),
+    "check": ("rnu.cli.check:command", "Check a file against a source's rules, and keep nothing."),
+    "demo": ("rnu.cli.demo:command", "The whole line on made-up people."),
+    "generate": ("rnu.cli.generate:command", "Make up people and their rosters."),
+    "init": ("rnu.cli.init:command", "Make an institution's folder."),
+    "key": ("rnu.cli.key:command", "Make keys."),
+    "publish": ("rnu.cli.publish:command", "Show the approved releases on a portal."),
+    "report": ("rnu.cli.report:command", "What was found in a source's delivery."),
+    "return": ("rnu.cli.decide:send_back", "Send a release back, with a reason."),
+    "review": ("rnu.cli.review:command", "Releases that wait for a steward."),
+    "run": ("rnu.cli.run:command", "Do what is due for a period."),
+    "serve": ("rnu.cli.serve:command", "Show a folder portal on this machine."),
+    "show": ("rnu.cli.show:command", "What a release holds, and what changed since the last."),
+    "status": ("rnu.cli.status:command", "Where everything stands, and what to do next."),
+}
+
+
+@click.group(
+    cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
+@click.version_option(__version__, prog_name="rnu")
+def main() -> None:
+    """From social programmes' rosters to protected, signed open data.
+
+    \b
+    Begin with:   rnu init DIR
+    Then:         rnu run --period 2026-01
+    Where am I:   rnu status
+    """

@@ -1,0 +1,78 @@
+"""`rnu run`."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rnu import secrets
+from rnu.cli.options import home_option, json_option, key_option
+from rnu.cli.output import emit
+from rnu.cli.screen import Screen
+from rnu.errors import SourceUnavailable
+from rnu.institution import Institution
+from rnu.pipeline import Outcome, run
+from rnu.settings import Period
+
+
+@click.command("run")
+@click.option("--period", required=True, help="The month, YYYY-MM.")
+@click.option("--go", is_flag=True, help="Build with the rosters there are, though the quorum is not in.")
+@key_option
+@home_option
+@json_option
+def command(period: str, go: bool, key_file: Path | None, home: Path, as_json: bool) -> None:
+    """Harvest, check and pseudonymise every source; with the quorum in, build, inspect and sign the period's release.
+
+    What was done before is not done again; a run that was killed goes on where it stopped.
+
+    \b
+    Examples:
+      rnu run --period 2026-01 --key ~/rnu-steward.pem
+      rnu run --period 2026-01 --go --json
+    """
+    institution = Institution.open(home)
+    signing_key = secrets.signing_key(key_file, os.environ)
+    pseudonyms = secrets.pseudonym_key(home, os.environ)
+    with Screen(as_json) as screen:
+        outcome = run(institution, Period.parse(period), pseudonyms, signing_key, screen, today=date.today(), go=go)
+    steps = [dataclasses.asdict(s) for s in screen.steps]
+    emit(as_json, _outcome_json(outcome) | {"steps": steps}, lambda: _outcome_lines(outcome))
+    if outcome.problems and not (go and outcome.release):  # with --go a steward knew of them
+        sys.exit(outcome.problems[0].exit_code)
+    if outcome.release is None:
+        sys.exit(SourceUnavailable.exit_code)
+
+
+def _outcome_json(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "period": outcome.period,
+        "digest": outcome.release.digest if outcome.release else None,
+        "revision": outcome.release.revision if outcome.release else None,
+        "new": outcome.new,
+        "waiting_for": list(outcome.waiting_for),
+        "problems": [
+            {"kind": type(p).__name__, "what": p.what, "where": p.where, "remedy": p.remedy} for p in outcome.problems
+        ],
+    }
+
+
+def _outcome_lines(outcome: Outcome) -> list[str]:
+    if outcome.release is None:
+        names = ", ".join(outcome.waiting_for)
+        return [
+            f"No release of {outcome.period} yet: the quorum waits for {names}.",
+            "  -> run again when they are in, or with --go to build without them",
+        ]
+    short = outcome.release.digest[:12]
+    state = "built and signed" if outcome.new else "is there already: nothing new"
+    return [
+        f"Release {outcome.period} r{outcome.release.revision} {state}.",
+        f"  -> rnu show {short}; another steward: rnu approve {short}",
+    ]
