@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -23,9 +22,10 @@ from harvesters.delivery import Fetched
 from harvesters.errors import Unreadable
 from harvesters.read import Layout, Member, read
 from rnu.check.compile import CompiledSchema, compile_schema, name, text
-from rnu.check.report import Broken, CheckReport
+from rnu.check.report import Broken
 from rnu.check.run import Checked, check
 from rnu.errors import RosterRejected, SettingsError
+from rnu.report import IntakeReport
 from rnu.settings import Kind, Source
 from rnu.ubigeo import Gazetteer
 
@@ -33,28 +33,6 @@ MEMORY = "4GB"  # for the engine; what does not fit goes to the work folder
 PLACES = "rnu_places"
 PLACE, PLACE_LABEL, PLACE_OTHER = '"place:code"', '"place:label"', '"place:other"'
 DOCUMENT_COLUMNS = ("dni", "documento", "nro_doc", "nu_doc", "x_dni")  # refused in public figures
-
-
-@dataclass(frozen=True, slots=True)
-class IntakeReport:
-    """What became of a delivery: counts and row numbers only."""
-
-    check: CheckReport
-    inactive: int = 0
-    duplicates: int = 0
-    duplicates_disagreeing: int = 0
-    without_document: int = 0
-    roster_rows: int = 0
-    weight: int = 0
-
-    @property
-    def accepted(self) -> bool:
-        """Whether it became a roster."""
-        return self.check.accepted
-
-    def as_json(self) -> dict[str, Any]:
-        """For the ledger."""
-        return dataclasses.asdict(self)
 
 
 def load_schema(path: Path) -> Schema:

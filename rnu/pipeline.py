@@ -29,13 +29,14 @@ from rnu import __version__, provenance
 from rnu.errors import RnuError, RosterRejected, SettingsError, StoreError
 from rnu.harvest import harvest
 from rnu.institution import Institution
-from rnu.intake import IntakeReport, take_in
+from rnu.intake import take_in
 from rnu.ledger import Delivery, Intake, Release
 from rnu.provenance import file_digest
 from rnu.release.build import build
 from rnu.release.columns import Columns
 from rnu.release.inspect import inspect
 from rnu.release.model import Contents, ProgrammeTable, Provenance, SourceQuality
+from rnu.report import IntakeReport, Refusal, Report, as_json, parse
 from rnu.secrets import public_half
 from rnu.settings import Period, Settings, Source
 from rnu.signing import Role, sign, steward
@@ -191,12 +192,12 @@ def _take_in(institution: Institution, source: Source, period: Period, delivery:
                 roster=made,
             )
         except RosterRejected as error:
-            refused = {"rejected": error.what, "where": error.where}
-            ledger.add_intake(_intake(source, period, delivery, fingerprint, "", refused))
+            refusal = Refusal(error.what, error.where)
+            ledger.add_intake(_intake(source, period, delivery, fingerprint, "", refusal))
             raise
         if report.accepted:
             store.keep_roster(made, str(period), name)
-        intake = _intake(source, period, delivery, fingerprint, name if report.accepted else "", report.as_json())
+        intake = _intake(source, period, delivery, fingerprint, name if report.accepted else "", report)
         ledger.add_intake(intake)
         found.update(_told(report))
     if not report.accepted:
@@ -204,9 +205,10 @@ def _take_in(institution: Institution, source: Source, period: Period, delivery:
 
 
 def _intake(
-    source: Source, period: Period, delivery: Delivery, fingerprint: str, roster: str, report: Mapping[str, Any]
+    source: Source, period: Period, delivery: Delivery, fingerprint: str, roster: str, report: Report
 ) -> Intake:
-    return Intake(source.id, str(period), delivery.cut, delivery.digest, fingerprint, bool(roster), roster, report)
+    kept = as_json(report)
+    return Intake(source.id, str(period), delivery.cut, delivery.digest, fingerprint, bool(roster), roster, kept)
 
 
 def _told(report: IntakeReport) -> dict[str, int | float | str]:
@@ -225,21 +227,21 @@ def _told(report: IntakeReport) -> dict[str, int | float | str]:
 
 
 def _returned(source: Source, intake: Intake) -> RosterRejected:
-    report = intake.report
-    if "rejected" in report:
+    report = parse(intake.report)
+    if isinstance(report, Refusal):
         return RosterRejected(
-            f"{source.title}: {report['rejected']}",
-            where=report["where"],
+            f"{source.title}: {report.rejected}",
+            where=report.where,
             remedy=f"its owner ({source.owner}) delivers it again",
         )
-    check = report["check"]
-    worst = sorted([*check["header"], *check["broken"]], key=lambda b: -b["rows"])[:3]
-    rules = "; ".join(f"{b['field'] or 'row'}: {b['rule']} {b['detail']}".rstrip() + f" ({b['rows']})" for b in worst)
-    if check["header"]:
+    check = report.check
+    worst = sorted([*check.header, *check.broken], key=lambda b: -b.rows)[:3]
+    rules = "; ".join(f"{b.field or 'row'}: {b.rule} {b.detail}".rstrip() + f" ({b.rows})" for b in worst)
+    if check.header:
         what = "its header is not the schema's"
     else:
-        share = f"over the tolerance of {check['tolerance']:.1%}"
-        what = f"{check['set_aside']} of {check['rows']} rows break rules, {share}"
+        share = f"over the tolerance of {check.tolerance:.1%}"
+        what = f"{check.set_aside} of {check.rows} rows break rules, {share}"
     return RosterRejected(
         f"{source.title}: {what}",
         where=rules or "no rows",
@@ -312,9 +314,9 @@ def build_period(
 
 def _quality(source: Source, intake: Intake | None, counts: Mapping[str, pd.DataFrame]) -> SourceQuality:
     """National figures of a source for the release."""
-    if intake is None:
+    report = parse(intake.report) if intake else None
+    if intake is None or not isinstance(report, IntakeReport):
         return SourceQuality(source.id, source.title, source.programme, delivered=False)
-    report, check = intake.report, intake.report["check"]
     matched = sum(int(f.loc[f["programme"] == source.programme, "matched"].sum()) for f in counts.values())
     return SourceQuality(
         source=source.id,
@@ -322,17 +324,17 @@ def _quality(source: Source, intake: Intake | None, counts: Mapping[str, pd.Data
         programme=source.programme,
         delivered=True,
         cut=intake.cut,
-        rows=check["rows"],
-        set_aside=check["set_aside"],
-        rules=tuple((b["field"], f"{b['rule']} {b['detail']}".strip(), b["rows"]) for b in check["broken"]),
-        inactive=report["inactive"],
-        duplicates=report["duplicates"],
-        duplicates_disagreeing=report["duplicates_disagreeing"],
-        without_document=report["without_document"],
-        roster_rows=report["roster_rows"],
-        weight=report["weight"],
+        rows=report.check.rows,
+        set_aside=report.check.set_aside,
+        rules=tuple((b.field, f"{b.rule} {b.detail}".strip(), b.rows) for b in report.check.broken),
+        inactive=report.inactive,
+        duplicates=report.duplicates,
+        duplicates_disagreeing=report.duplicates_disagreeing,
+        without_document=report.without_document,
+        roster_rows=report.roster_rows,
+        weight=report.weight,
         matched=matched,
-        uncompiled=tuple(check["uncompiled"]),
+        uncompiled=report.check.uncompiled,
     )
 
 

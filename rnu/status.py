@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rnu import report
 from rnu.ledger import Intake, Ledger
 from rnu.settings import Period, Settings
 from rnu.signing import Role
@@ -55,10 +56,10 @@ def status(settings: Settings, ledger: Ledger, period: Period | None) -> Status:
 def _source(id: str, intake: Intake | None) -> SourceStatus:
     if intake is None:
         return SourceStatus(id, "missing")
-    if not intake.accepted:
+    found = report.parse(intake.report)
+    if not intake.accepted or isinstance(found, report.Refusal):
         return SourceStatus(id, "returned", intake.cut)
-    check = intake.report["check"]
-    return SourceStatus(id, "accepted", intake.cut, check["rows"], check["set_aside"], intake.report["roster_rows"])
+    return SourceStatus(id, "accepted", intake.cut, found.check.rows, found.check.set_aside, found.roster_rows)
 
 
 def _releases(settings: Settings, ledger: Ledger) -> tuple[ReleaseStatus, ...]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from harvesters.delivery import Fetched
 from rnu.institution import Institution
-from rnu.intake import IntakeReport, take_in
+from rnu.intake import take_in
+from rnu.report import IntakeReport
 from rnu.settings import Period, Source
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from rnu.cli.findings import findings
 from rnu.cli.options import home_option, json_option
 from rnu.cli.output import emit
 from rnu.institution import Institution
+from rnu.report import as_json as told
+from rnu.report import lines
 from rnu.settings import Period
 from rnu.trial import try_out
 
@@ -31,6 +32,6 @@ def command(source: str, files: tuple[Path, ...], period: str, home: Path, as_js
     institution = Institution.open(home)
     found = institution.settings.source(source)
     report = try_out(institution, found, files, Period.parse(period) if period else None)
-    emit(as_json, report.as_json(), lambda: findings(source, report.as_json()))
+    emit(as_json, told(report), lambda: lines(source, report))
     if not report.accepted:
         sys.exit(4)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from rnu.cli.findings import findings
 from rnu.cli.options import home_option, json_option
 from rnu.cli.output import emit
 from rnu.errors import SettingsError
 from rnu.institution import Institution
+from rnu.report import lines, parse
 from rnu.settings import Period
 
 
@@ -31,4 +31,4 @@ def command(source: str, period: str, home: Path, as_json: bool) -> None:
     intake = institution.ledger.intakes(str(Period.parse(period))).get(source)
     if intake is None:
         raise SettingsError(f"nothing of '{source}' was taken in for {period}", remedy=f"rnu run --period {period}")
-    emit(as_json, {"accepted": intake.accepted, **intake.report}, lambda: findings(source, intake.report))
+    emit(as_json, {"accepted": intake.accepted, **intake.report}, lambda: lines(source, parse(intake.report)))

@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,7 +14,7 @@ import pytest
 from rnu.errors import PortalRefused, StoreError
 from rnu.provenance import file_digest
 from rnu.release.manifest import verify
-from tests.line.institution import PERIODS, House
+from tests.line.institution import COMMAND, PERIODS, House, Said
 from tests.line.test_bad_input import refused
 
 FIRST = PERIODS[0]
@@ -176,6 +177,47 @@ def test_on_a_full_disk_a_run_says_so_and_finishes_once_there_is_room(at, built)
     assert house.rnu(*RUN).code == 0
     assert house.digest() == built.digest()
     assert list((house.store.root / "work").iterdir()) == []
+
+
+REALLY_FULL = """
+set -e
+mount -t tmpfs -o size=64m tmpfs "$FULL"
+cp -a "$FROM/." "$FULL/"
+dd if=/dev/zero of="$FULL/ballast" bs=64k 2> /dev/null || true
+truncate -s -"$ROOM" "$FULL/ballast"
+"$@" || code=$?
+cp -a "$FULL/institution" "$AFTER"
+rm "$FULL/ballast"
+"$@" > /dev/null
+cp -a "$FULL/institution" "$AFTER-with-room"
+exit ${code:-0}
+"""
+
+
+@pytest.mark.parametrize("room", ["16K", "160K", "384K"])
+def test_on_a_disk_that_is_really_full_a_run_says_so_and_finishes_once_there_is_room(at, built, tmp_path, room):
+    """A small tmpfs in a mount namespace of its own, full but for so much room."""
+    may = subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "true"], capture_output=True, check=False)
+    if may.returncode:
+        pytest.skip("this machine gives no mount namespace to this user")
+    house = at("taken")
+    full, after = tmp_path / "full", tmp_path / "after"
+    full.mkdir()
+    inside = replace(house, home=full / house.home.name)
+    given = {"FULL": full, "FROM": house.home.parent, "ROOM": room, "AFTER": after, "TMPDIR": full}
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", REALLY_FULL, "sh", *COMMAND, *RUN],
+        env=os.environ | inside.environment() | {name: str(value) for name, value in given.items()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    refused(Said(done.returncode, done.stdout, done.stderr), StoreError, "disk", "-> ")
+    stopped, finished = replace(house, home=after), replace(house, home=after.with_name("after-with-room"))
+    nothing_is_half_written(stopped)
+    assert stopped.ledger.releases() == ()
+    nothing_is_half_written(finished)
+    assert finished.digest() == built.digest()
 
 
 def test_a_disk_that_fills_up_while_a_release_is_built_leaves_nothing_half_written(at, built):
