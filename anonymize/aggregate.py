@@ -62,10 +62,16 @@ def cse(rosters: ir.Table, register: ir.Table, cut: date) -> ir.Table:
 
 
 def aggregate(rosters: ir.Table, breakdowns: Sequence[Breakdown]) -> ir.Table:
-    """One row per programme, place and combination of categories: exact sum of weights, rows, rows matched."""
+    """One row per programme, place and combination of categories: exact sum of weights, rows, rows matched.
+
+    The sum is null where a row has no weight, or one below 0: left out, or subtracted, a row would vanish in silence.
+    """
     labelled = rosters.mutate(**{b.id: _category(rosters, b) for b in breakdowns})
+    lost = labelled.weight.isnull().any() | (labelled.weight < 0).any()
     return labelled.group_by(["programme", "place", *(b.id for b in breakdowns)]).aggregate(
-        n=labelled.weight.sum(), rows=labelled.count(), matched=labelled.matched.sum()
+        n=ibis.ifelse(lost, ibis.null("int64"), labelled.weight.sum()),
+        rows=labelled.count(),
+        matched=labelled.matched.sum(),
     )
 
 
@@ -90,9 +96,14 @@ def _between(column: ir.Value, band: Band) -> ir.BooleanValue:
 def cells(counts: pd.DataFrame, programme: str, places: Places, breakdowns: Sequence[Breakdown]) -> Cells:
     """One programme's inner cells, zeros included, from what `aggregate` gave.
 
-    Raises BadCells if a row stands outside the tree of places or fits no category: nobody is dropped in silence.
+    Raises BadCells if a row stands outside the tree of places, fits no category or has no weight, or if the total
+    leaves 64 bits: nobody is dropped in silence.
     """
     mine = counts[counts["programme"] == programme]
+    if mine["n"].isna().any():
+        raise BadCells(f"rows of {programme} do not say how many users they stand for")
+    if (total := sum(map(int, mine["n"]))) > np.iinfo(np.int64).max:
+        raise BadCells(f"{total} users of {programme} are more than can be counted")
     dimensions = tuple(b.dimension for b in breakdowns)
     axes = [pd.Index([places.codes[i] for i in places.leaves]), *(pd.Index(d.categories) for d in dimensions)]
     at = [axis.get_indexer(mine[name]) for axis, name in zip(axes, ["place", *(d.id for d in dimensions)], strict=True)]

@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 
 from anonymize.errors import BadCells
 from anonymize.lattice import Flags, Ints, Lattice, members, subcrosses
-from anonymize.policy import Policy
+from anonymize.policy import MOST, Policy
 from anonymize.tables import Drop, Mark
-
-MOST = 50  # threshold; no statistical office asks for more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +40,11 @@ class Design:
 
 def planned(lattice: Lattice, policy: Policy) -> Design:
     """The design as the policy has it: crosses by level, totals only under the floor. BadCells if it is no design."""
+    return _under_floor(lattice, by_level(lattice, policy), policy.totals_only)
+
+
+def by_level(lattice: Lattice, policy: Policy) -> Design:
+    """The crosses that the policy has for each level, before the floor. BadCells if it is no design."""
     levels = lattice.cells.places.levels
     crosses = np.array(policy.crosses, dtype=np.int64)
     if len(crosses) != len(levels):
@@ -51,8 +54,7 @@ def planned(lattice: Lattice, policy: Policy) -> Design:
     if not 2 <= policy.threshold <= MOST:
         raise BadCells(f"a threshold of {policy.threshold} is not between 2 and {MOST}")
     size = np.array([mask.bit_count() for mask in range(1 << len(lattice.sizes))])
-    design = Design(size[None, :] <= crosses[lattice.level][:, None])
-    return _under_floor(lattice, design, policy.totals_only)
+    return Design(size[None, :] <= crosses[lattice.level][:, None])
 
 
 def _under_floor(lattice: Lattice, design: Design, totals_only: frozenset[str]) -> Design:
@@ -87,12 +89,14 @@ def dominance(lattice: Lattice, policy: Policy, place: int, axis: int) -> tuple[
 
 
 def without_dominated(lattice: Lattice, design: Design, policy: Policy) -> Design:
-    """The design without breakdowns of places whose users nearly all fall into one category."""
+    """The design without breakdowns of places whose users nearly all fall into one category.
+
+    A breakdown goes for all children of one place: gone at one of them alone, its absence would tell what it hides.
+    """
     for place in range(len(lattice.parent)):
         for axis in range(len(lattice.sizes)):
             if design.shows[place, 1 << axis] and dominance(lattice, policy, place, axis):
-                row = np.array([place])
-                design = design.without(lattice, row, 1 << axis, drop_at(lattice, place, 1 << axis, "dominance"))
+                design = _without_group(lattice, design, lattice.group(place), 1 << axis, "dominance")
     return design
 
 
@@ -115,18 +119,18 @@ def coarsened(lattice: Lattice, design: Design, place: int, cross: int) -> Desig
             continue
         for mask in subcrosses(cross):
             if design.shows[group, mask].any() and (mask or not is_root):
-                return _sparse(lattice, design, group, mask)
+                return _without_group(lattice, design, group, mask, "sparse")
     left = [mask for mask in range(design.shows.shape[1] - 1, 0, -1) if design.shows[0, mask]]
-    return _sparse(lattice, design, np.array([0]), left[0]) if left else None
+    return _without_group(lattice, design, np.array([0]), left[0], "sparse") if left else None
 
 
-def _sparse(lattice: Lattice, design: Design, group: Ints, cross: int) -> Design:
+def _without_group(lattice: Lattice, design: Design, group: Ints, cross: int, reason: str) -> Design:
     places = lattice.cells.places
     first = int(group[0])
     above = int(lattice.parent[first])
     owner = places.codes[int(lattice.order[max(above, 0)])]
     names = tuple(lattice.cells.dimensions[axis].id for axis in members(cross))
-    drop = Drop(owner, places.levels[int(lattice.level[first])], names, "sparse")
+    drop = Drop(owner, places.levels[int(lattice.level[first])], names, reason)
     return design.without(lattice, group, cross, drop)
 
 
@@ -149,7 +153,7 @@ def _losing(lattice: Lattice, drop: Drop) -> Ints:
     places = lattice.cells.places
     depth = places.levels.index(drop.level)
     names = np.array([places.codes[int(i)] for i in lattice.order], dtype=object)
-    if drop.reason == "sparse" and depth:
+    if drop.reason != "floor" and depth:
         owner = np.flatnonzero((names == drop.place) & (lattice.level == depth - 1))[0]
         return lattice.children[int(owner)]
     return np.flatnonzero((names == drop.place) & (lattice.level == depth))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+MOST = 50  # threshold; no statistical office asks for more
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

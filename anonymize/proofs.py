@@ -42,7 +42,8 @@ class Needs:
     def of(cls, lattice: Lattice, plan: Design, design: Design, policy: Policy) -> Needs:
         """Cells at risk must reach 1 and the threshold; a dominating category not shown must reach a lesser share.
 
-        Without the latter the breakdown that was dropped could be had from the place above and its other places.
+        Without the latter a breakdown that was dropped, or that the floor hides, could be had from the place above
+        and its other places. `plan` is the design before both.
         """
         risk = at_risk(lattice.values, policy.threshold)
         up = np.where(risk, policy.threshold - lattice.values, 0)

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymize.blocks import Change
-from anonymize.design import Design, coarsened, planned, standing, without_dominated
+from anonymize.design import Design, by_level, coarsened, planned, standing, without_dominated
 from anonymize.errors import Unprotectable
 from anonymize.lattice import Flags, Ints, Lattice, subcrosses
 from anonymize.moves import PLENTY, Move, Offers, Swaps, offers
@@ -77,10 +77,10 @@ def protect(cells: Cells, policy: Policy, exposed: Collection[CellRef] = ()) -> 
     ['c', 'c', '', 'c', 'c', '', '', '', '']
     """
     lattice = Lattice.of(cells)
-    plan = planned(lattice, policy)
+    plan = by_level(lattice, policy)
     if 0 < lattice.values[0, -1] < policy.threshold:
         raise Unprotectable("the whole table counts fewer than the threshold")
-    design = without_dominated(lattice, plan, policy)
+    design = without_dominated(lattice, planned(lattice, policy), policy)
     needs = Needs.of(lattice, plan, design, policy)
     for ref in exposed:
         design = _coarser(lattice, design, *lattice.find(ref))

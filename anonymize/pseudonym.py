@@ -19,6 +19,7 @@ import pyarrow as pa
 BLOCK = 64  # bytes, of SHA-256
 BYTES = 16  # kept of the digest
 KEY_TABLE = "rnu_key"
+MOST_WEIGHT = 1_000_000  # persons that one row may stand for: no institution comes near, and their sum stays exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +85,35 @@ def inactive(columns: Columns) -> str:
     return f"coalesce({columns.active} = 'no', false)" if columns.active else "false"
 
 
+def weightless(columns: Columns) -> str:
+    """SQL that is true for a row which does not say how many persons it stands for: none, less than 0, too many."""
+    return f"coalesce({columns.weight} not between 0 and {MOST_WEIGHT}, true)" if columns.weight else "false"
+
+
 def pseudonymise(rows: str, columns: Columns, programme: str, cut: date) -> str:
     """SQL for the roster's rows: pseudonym, place, sex, age, CSE, weight and the columns kept; nothing else.
 
     `rows` is SQL with member and number; they stand on as `row`, one ascending number, until duplicates are found.
     """
     age = _whole_years(columns.birth_date, cut) if columns.birth_date else "null"
-    kept = "".join(f', {sql} as "{column}"' for column, sql in columns.kept.items())
+    kept = "".join(f", {sql} as {_name(column)}" for column, sql in columns.kept.items())
     return (
-        f"select '{programme}' as programme, (member::bigint << 40) + number as row, "
+        f"select {_text(programme)} as programme, (member::bigint << 40) + number as row, "
         f"{pseudonym(columns.document) if columns.document else 'null::blob'} as pseudonym, "
         f"{columns.place} as place, {columns.sex or 'null::varchar'} as sex, {age}::smallint as age, "
         f"{columns.cse or 'null::varchar'} as cse, {columns.cse_from or 'null::date'} as cse_from, "
         f"{columns.cse_until or 'null::date'} as cse_until, {columns.weight or '1'}::bigint as weight{kept} "
-        f"from ({rows}) delivered, {KEY_TABLE} where not {future(columns, cut)} and not {inactive(columns)}"
+        f"from ({rows}) delivered, {KEY_TABLE} where not {future(columns, cut)} and not {inactive(columns)} "
+        f"and not {weightless(columns)}"
     )
+
+
+def _name(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def _text(literal: str) -> str:
+    return "'" + literal.replace("'", "''") + "'"
 
 
 def _whole_years(birth: str, cut: date) -> str:

@@ -9,13 +9,13 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
+import urllib3
 
 from harvesters.delivery import CHUNK, Fetched, keep
 from harvesters.errors import Unavailable
 
 TRY_AGAIN = (408, 429, 500, 502, 503, 504)
+LONGEST_NAME = 200  # bytes; disks take 255, and ours grows on the way
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def fetch(
     retries: int,
     max_bytes: int,
 ) -> Answer:
-    """Download one file into a folder. `timeout` bounds each wait; ten times it bounds the whole download, in seconds.
+    """Download one file into a folder. `timeout` bounds each wait; ten times it, all attempts, in seconds.
 
     Raises Unavailable when the server cannot be reached, refuses, sends too much, or stops short. A file appears
     under its name only when it is whole.
@@ -55,27 +55,63 @@ def fetch(
     if known.last_modified:
         headers["If-Modified-Since"] = known.last_modified
     where = _public(url)
-    policy = Retry(total=retries, backoff_factor=0.5, status_forcelist=TRY_AGAIN, respect_retry_after_header=True)
+    deadline = time.monotonic() + timeout * 10
     with requests.Session() as session:
-        session.mount("http://", HTTPAdapter(max_retries=policy))
-        session.mount("https://", HTTPAdapter(max_retries=policy))
         for attempt in range(retries + 1):
             try:
-                with session.get(url, headers=headers, timeout=timeout, stream=True) as response:
+                with _ask(session, url, headers, timeout) as response:
                     if response.status_code == requests.codes.not_modified:
                         return Answer(None, known)
-                    if not response.ok:
-                        raise Unavailable(f"the server answered {response.status_code}", where)
-                    file = _save(response, into, max_bytes, timeout * 10)
+                    file = _save(response, into, max_bytes, deadline)
                     found = Validators(response.headers.get("ETag", ""), response.headers.get("Last-Modified", ""))
                     return Answer(file, found)
-            except _CutShort as error:
-                if attempt == retries:
-                    raise Unavailable(str(error), where) from error
-                time.sleep(0.5 * 2**attempt)
-            except requests.RequestException as error:
-                raise Unavailable(f"the server cannot be reached ({type(error).__name__})", where) from error
+            except _TryAgain as error:
+                wait = max(error.wait, 0.5 * 2**attempt)
+                if attempt == retries or time.monotonic() + wait > deadline:
+                    times = f" (asked {attempt + 1} times)" if attempt else ""
+                    raise Unavailable(f"{error}{times}", where) from error
+                time.sleep(wait)
+            except _Refused as error:
+                raise Unavailable(str(error), where) from error
     raise AssertionError("unreachable: the loop returns or raises")
+
+
+class _Refused(Exception):
+    """It cannot be had, however often one asks."""
+
+
+class _TryAgain(Exception):
+    """Worth another try, after so many seconds."""
+
+    def __init__(self, what: str, wait: float = 0) -> None:
+        super().__init__(what)
+        self.wait = wait
+
+
+def _ask(session: requests.Session, url: str, headers: dict[str, str], timeout: float) -> requests.Response:
+    """An answer that has a body, or says that nothing changed."""
+    try:
+        response = session.get(url, headers=headers, timeout=timeout, stream=True)
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise _TryAgain(f"the server cannot be reached ({type(error).__name__})") from error
+    # of an address that is none, also after a redirect, some errors come through as they are
+    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+        raise _Refused(f"the server cannot be asked ({type(error).__name__})") from error
+    if response.ok:  # 304 is, too
+        return response
+    response.close()
+    said = f"the server answered {response.status_code}"
+    if response.status_code in TRY_AGAIN:
+        raise _TryAgain(said, _retry_after(response))
+    raise _Refused(said)
+
+
+def _retry_after(response: requests.Response) -> float:
+    """The seconds that the server asks to wait; 0 where it does not say, or not in a way that is understood."""
+    try:
+        return urllib3.Retry().parse_retry_after(response.headers.get("Retry-After", "0"))
+    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
+        return 0
 
 
 def _public(url: str) -> str:
@@ -85,33 +121,39 @@ def _public(url: str) -> str:
     'https://example.org/a.csv'
     """
     parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-class _CutShort(Exception):
-    """The body ended before its time: worth another try."""
-
-
-def _save(response: requests.Response, into: Path, max_bytes: int, seconds: float) -> Fetched:
-    name = Path(unquote(urlsplit(response.url).path)).name or "delivery"
-    file = keep(_body(response, max_bytes, seconds), into / name)
-    promised = response.headers.get("Content-Length")
-    if promised and not response.headers.get("Content-Encoding") and int(promised) != file.size:
+def _save(response: requests.Response, into: Path, max_bytes: int, deadline: float) -> Fetched:
+    file = keep(_body(response, max_bytes, deadline), into / _name(response.url))
+    promised = response.headers.get("Content-Length", "")
+    if promised.isdecimal() and not response.headers.get("Content-Encoding") and int(promised) != file.size:
         file.path.unlink()
-        raise _CutShort(f"only {file.size} of {promised} bytes came")
+        raise _TryAgain(f"only {file.size} of {promised} bytes came")
     return file
 
 
-def _body(response: requests.Response, max_bytes: int, seconds: float) -> Iterator[bytes]:
-    size, deadline, where = 0, time.monotonic() + seconds, _public(response.url)
+def _name(url: str) -> str:
+    """The file's name in an address, where it has one that can stand on a disk.
+
+    >>> _name("https://example.org/2026/padr%C3%B3n.csv?x=1"), _name("https://example.org/%2e%2e"), _name("h://e/a%00")
+    ('padrón.csv', 'delivery', 'delivery')
+    """
+    name = Path(unquote(urlsplit(url).path)).name
+    fits = name not in ("", "..") and name.isprintable() and len(name.encode()) <= LONGEST_NAME
+    return name if fits else "delivery"
+
+
+def _body(response: requests.Response, max_bytes: int, deadline: float) -> Iterator[bytes]:
+    """The bytes as they arrive, so that the clock is looked at however slowly they drip."""
+    size = 0
     try:
-        for chunk in response.iter_content(CHUNK):
+        while chunk := response.raw.read1(CHUNK, decode_content=True):
             size += len(chunk)
             if size > max_bytes:
-                raise Unavailable(f"larger than the limit of {max_bytes} bytes", where)
+                raise _Refused(f"larger than the limit of {max_bytes} bytes")
             if time.monotonic() > deadline:
-                raise Unavailable(f"took longer than {seconds:.0f} seconds", where)
+                raise _Refused(f"took longer than the time allowed ({size} bytes came)")
             yield chunk
-    except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ConnectionError) as error:
-        raise _CutShort(f"the connection broke after {size} bytes") from error
+    except urllib3.exceptions.HTTPError as error:
+        raise _TryAgain(f"the connection broke after {size} bytes") from error

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
-from pathlib import Path
 
 from anonymize.aggregate import Band, Breakdown
 from anonymize.policy import Policy
-from rnu.errors import SettingsError
 from rnu.settings import Cube, Period
 from rnu.ubigeo import Gazetteer
 
@@ -36,16 +33,3 @@ def policy(cube: Cube, programme: str, period: Period, population: Mapping[str, 
         dominance=cube.dominance,
         structural={name: frozenset(c) for name, c in cube.structural.get(programme, {}).items()},
     )
-
-
-def load_population(path: Path | None) -> dict[str, int]:
-    """Inhabitants by district from a CSV with columns ubigeo and poblacion; SettingsError if it cannot be read."""
-    if path is None:
-        return {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return {row["ubigeo"]: int(row["poblacion"]) for row in csv.DictReader(file)}
-    except (OSError, KeyError, ValueError) as error:
-        raise SettingsError(
-            "the population file cannot be read", where=str(path), remedy="a CSV with columns ubigeo and poblacion"
-        ) from error

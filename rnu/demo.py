@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from rnu import defaults, review, secrets
 from rnu.errors import SettingsError
-from rnu.institution import Institution
+from rnu.institution import Institution, usable
 from rnu.pipeline import Say, Step, run
 from rnu.publication import publish
 from rnu.settings import Period, load
@@ -47,7 +47,8 @@ def make_up(
     settings = load(root)
     gazetteer = Gazetteer.load(settings.gazetteer_path)
     try:
-        generate(out, regions, persons, seed, periods, gazetteer, settings.sources, rows)
+        with usable(out):
+            generate(out, regions, persons, seed, periods, gazetteer, settings.sources, rows)
     except ValueError as error:
         raise SettingsError(str(error), where="rnu generate", remedy="change --regions, --persons or --rows") from error
 
@@ -57,7 +58,8 @@ def demo(home: Path, say: Say, *, today: date) -> Iterator[str]:
     began = time.perf_counter()
     new = not (home / "config").exists()
     if new:
-        defaults.copy(home)
+        with usable(home):
+            defaults.copy(home)
     if not (home / "secrets" / "pseudonym.key").exists():
         secrets.new_pseudonym_key(home)
     builder, approver = (_steward(home, file, name) for file, name in (("builder", BUILDER), ("approver", APPROVER)))

@@ -24,22 +24,23 @@ class Harvested:
 
 
 def harvest(source: Source, cut: Period, root: Path, store: Store, ledger: Ledger) -> Harvested:
-    """Fetch a source's files for a cut; what is there already is stored and recorded once.
+    """Fetch a source's files for a cut; what is there already is stored and recorded once, what was lost is put back.
 
     Raises SourceUnavailable when nothing can be had.
     """
     known = ledger.delivery(source.id, str(cut))
+    kept = known if known and all(store.delivery(sha256).exists() for _, sha256, _ in known.files) else None
     with store.work(f"harvest-{source.id}") as folder_:
         try:
-            files, validators = _fetch(source, cut, root, folder_, known)
+            files, validators = _fetch(source, cut, root, folder_, kept)
         except Unavailable as error:
             raise SourceUnavailable(
                 f"{source.title}: {error.what}",
                 where=error.where,
                 remedy=f"try again later, or ask the owner ({source.owner}) for the delivery of {cut}",
             ) from error
-        if files is None and known is not None:
-            return Harvested(known, new=False)
+        if files is None and kept is not None:
+            return Harvested(kept, new=False)
         found = files or ()
         delivery = Delivery(
             source.id,
@@ -48,18 +49,18 @@ def harvest(source: Source, cut: Period, root: Path, store: Store, ledger: Ledge
             tuple((f.name, f.sha256, f.size) for f in found),
             {"etag": validators.etag, "last_modified": validators.last_modified},
         )
-        if known is not None and known.digest == delivery.digest:
-            return Harvested(known, new=False)
         for file in found:
             store.keep_delivery(file)
+        if known is not None and known.digest == delivery.digest:
+            return Harvested(known, new=False)
     ledger.add_delivery(delivery)
     return Harvested(delivery, new=True, same_as=ledger.same_elsewhere(delivery))
 
 
 def _fetch(
-    source: Source, cut: Period, root: Path, into: Path, known: Delivery | None
+    source: Source, cut: Period, root: Path, into: Path, kept: Delivery | None
 ) -> tuple[tuple[Fetched, ...] | None, http.Validators]:
-    """The files, or None where a server says that nothing changed."""
+    """The files, or None where a server says that nothing changed since the delivery that the store still has."""
     fetch = source.fetch
     where = fetch.where.format(cut=cut, cut_compact=str(cut).replace("-", ""))
     if fetch.how == "folder":
@@ -67,7 +68,7 @@ def _fetch(
     answer = http.fetch(
         where,
         into,
-        known=http.Validators(**known.validators) if known else http.Validators(),
+        known=http.Validators(**kept.validators) if kept else http.Validators(),
         user_agent=fetch.user_agent,
         timeout=fetch.timeout,
         retries=fetch.retries,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnu.errors import RnuError, SettingsError
+from rnu.errors import SettingsError
 from rnu.ledger import Ledger
 from rnu.settings import Settings, load
-from rnu.store import FULL, Store, disk_full
+from rnu.store import FULL, Store, disk_full, first_of
 from rnu.ubigeo import Gazetteer
 
 
@@ -27,11 +29,9 @@ class Institution:
         settings = load(home)
         store = Store(home / "store")
         ledger = Ledger.beside(home)
-        try:
+        with usable(home):
             store.create()
             ledger.upgrade()
-        except OSError as error:
-            raise _disk_error(home, error) from error
         gazetteer = Gazetteer.load(settings.gazetteer_path, settings.departments)
         return cls(settings, store, ledger, gazetteer)
 
@@ -41,7 +41,17 @@ class Institution:
         return {"ubigeo": self.settings.gazetteer_path}
 
 
-def _disk_error(home: Path, error: OSError) -> RnuError:
-    if error.errno in FULL:
-        return disk_full(home)
-    return SettingsError(f"the folder cannot be used ({error.strerror})", where=str(error.filename or home))
+@contextmanager
+def usable(folder: Path) -> Iterator[None]:
+    """Tell a full disk, or a folder that cannot be made or written, as such."""
+    try:
+        yield
+    except OSError as error:
+        first = first_of(error)
+        if first.errno in FULL:
+            raise disk_full(folder) from error
+        raise SettingsError(
+            f"the folder cannot be used ({first.strerror})",
+            where=str(first.filename or folder),
+            remedy="name another folder, or give rights",
+        ) from error

@@ -187,10 +187,10 @@ def _pseudonymise(
     impossible = (
         Broken(place_columns, "outside-coverage", "", 0),
         Broken(source.fields.birth_date, "after-cut", cut.isoformat(), 0),
+        Broken(source.fields.weight, "weight-out-of-bounds", f"0 to {pseudonym.MOST_WEIGHT}", 0),
     )
-    *found, inactive = _first_that_holds(
-        engine, rows, [f"{PLACE} is null", pseudonym.future(columns, cut), pseudonym.inactive(columns)]
-    )
+    wrong = [f"{PLACE} is null", pseudonym.future(columns, cut), pseudonym.weightless(columns)]
+    *found, inactive = _first_that_holds(engine, rows, [*wrong, pseudonym.inactive(columns)])
     broken = tuple(replace(b, rows=n) for b, n in zip(impossible, found, strict=True) if n)
     report = replace(
         checked.report,
@@ -209,6 +209,7 @@ def _pseudonymise(
         "select count(*), coalesce(sum(weight), 0), count(*) filter (pseudonym is null) "
         f"from read_parquet({text(str(roster))})",
     )
+    _refuse_uncounted(source, report.rows, report.set_aside + inactive + duplicates + kept)
     return IntakeReport(
         report,
         inactive=inactive,
@@ -243,6 +244,16 @@ def _without_later_rows(
     staged.unlink()
     later, disagreeing = _row(engine, "select count(*), count(*) filter (disagrees) from rnu_later")
     return later, disagreeing
+
+
+def _refuse_uncounted(source: Source, rows: int, counted: int) -> None:
+    """Every row is set aside, inactive, a duplicate or in the roster, and only one of these."""
+    if rows != counted:
+        raise SettingsError(
+            f"{source.title}: {rows} rows came, {counted} are accounted for",
+            where="config/reference/ubigeo.csv",
+            remedy="look for a code that stands twice there: its rows would be counted twice",
+        )
 
 
 def _first_that_holds(engine: duckdb.DuckDBPyConnection, rows: str, tests: Sequence[str]) -> list[int]:

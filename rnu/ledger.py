@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 
 from rnu.errors import StoreError
 from rnu.signing import Role, Signature
@@ -54,6 +55,7 @@ decision_table = _table(
 )  # fmt: skip
 publication_table = _table(
     "publication", _text("portal"), _text("digest"), _text("site"), sa.Column("whole", sa.Boolean, nullable=False),
+    sa.Column("releases", sa.JSON),
 )  # fmt: skip
 
 
@@ -108,12 +110,13 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A release on a portal; `whole` is false from the beginning of publishing to its end."""
+    """What a portal shows; `whole` is false from the beginning of publishing to its end."""
 
     portal: str
-    digest: str
+    digest: str  # of the newest release; empty if none is shown
     site: str
     whole: bool
+    releases: tuple[str, ...] = ()  # digests of all that are shown; none in rows of a ledger of version 0001
     at: str = ""
 
 
@@ -133,6 +136,7 @@ class Ledger:
         """Make the tables, or bring those of an older version up to date."""
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        self._keep_private()
         try:
             with self._engine.begin() as connection:
                 config.attributes["connection"] = connection
@@ -143,6 +147,20 @@ class Ledger:
                 where=str(self._engine.url),
                 remedy="look at the disk and the database; put a copy back if it is damaged",
             ) from error
+        except CommandError as error:
+            raise StoreError(
+                "the ledger is not of a version that this program knows",
+                where=str(self._engine.url),
+                remedy="it was upgraded by a newer one: use that one, or put back the copy from before",
+            ) from error
+
+    def _keep_private(self) -> None:
+        """Make SQLite's file its owner's alone, for it holds exact small counts; its journals get the same mode."""
+        if self._engine.dialect.name != "sqlite" or not self._engine.url.database:
+            return
+        path = Path(self._engine.url.database)
+        path.touch(mode=0o600)
+        path.chmod(0o600)
 
     def _add(self, table: sa.Table, **values: Any) -> None:
         try:
@@ -230,19 +248,9 @@ class Ledger:
         )
 
     def releases(self, **wanted: str) -> tuple[Release, ...]:
-        """Releases in the order they were built; `period=` or `digest=` narrow them."""
-        return tuple(
-            Release(
-                r.period,
-                r.revision,
-                r.digest,
-                r.fingerprint,
-                Signature(Role.BUILD, r.digest, r.public_key, r.signature),
-                r.facts,
-                r.at,
-            )
-            for r in self._rows(release_table, **wanted)
-        )
+        """Releases in the order they were built, each once, where it was last; `period=` or `digest=` narrow them."""
+        last = {r.digest: r for r in self._rows(release_table, **wanted)}
+        return tuple(_release(r) for r in sorted(last.values(), key=lambda r: r.id))
 
     def add_decision(self, decision: Decision) -> None:
         """Record a steward's word."""
@@ -264,6 +272,17 @@ class Ledger:
         r = rows[-1]
         return Decision(Signature(Role(r.role), r.digest, r.public_key, r.signature), r.note, r.at)
 
+    def approved(self) -> frozenset[str]:
+        """Digests on which the latest word is an approval."""
+        last = {r.digest: r.role for r in self._rows(decision_table)}
+        return frozenset(digest for digest, role in last.items() if role == Role.APPROVE)
+
+    def highest_approved(self, period: str, *, but: str = "") -> int:
+        """The highest revision of a period that was ever approved, even if it was returned later; 0 if none was."""
+        approved = {r.digest for r in self._rows(decision_table, role=Role.APPROVE)}
+        known = self.releases(period=period)
+        return max((r.revision for r in known if r.digest in approved and r.digest != but), default=0)
+
     # --- publications ---
 
     def add_publication(self, publication: Publication) -> None:
@@ -274,12 +293,18 @@ class Ledger:
             digest=publication.digest,
             site=publication.site,
             whole=publication.whole,
+            releases=list(publication.releases),
         )
 
     def publications(self, portal: str) -> tuple[Publication, ...]:
         """What was published on a portal, oldest first."""
         rows = self._rows(publication_table, portal=portal)
-        return tuple(Publication(r.portal, r.digest, r.site, r.whole, r.at) for r in rows)
+        return tuple(Publication(r.portal, r.digest, r.site, r.whole, tuple(r.releases or ()), r.at) for r in rows)
+
+
+def _release(row: sa.Row[Any]) -> Release:
+    build = Signature(Role.BUILD, row.digest, row.public_key, row.signature)
+    return Release(row.period, row.revision, row.digest, row.fingerprint, build, row.facts, row.at)
 
 
 def _delivery(row: sa.Row[Any]) -> Delivery:

@@ -30,16 +30,17 @@ from rnu.errors import RnuError, RosterRejected, SettingsError, StoreError
 from rnu.harvest import harvest
 from rnu.institution import Institution
 from rnu.intake import take_in
-from rnu.ledger import Delivery, Intake, Release
+from rnu.ledger import Delivery, Intake, Ledger, Release
 from rnu.provenance import file_digest
 from rnu.release.build import build
 from rnu.release.columns import Columns
-from rnu.release.inspect import inspect
+from rnu.release.inspect import inspect, inspect_attacked
+from rnu.release.manifest import is_whole
 from rnu.release.model import Contents, ProgrammeTable, Provenance, SourceQuality
 from rnu.report import IntakeReport, Refusal, Report, as_json, parse
 from rnu.secrets import public_half
-from rnu.settings import Period, Settings, Source
-from rnu.signing import Role, sign, steward
+from rnu.settings import Kind, Period, Settings, Source
+from rnu.signing import Role, require_two, sign, steward
 from rnu.store import FULL, disk_full
 from rnu.tabulate import count, protect_all, tasks, told
 
@@ -120,7 +121,7 @@ def run(
     steward(public_half(signing_key), settings.stewards, today)
     with institution.store.locked(), disk_told(institution.store.root):
         problems = take_in_sources(institution, period, key, say)
-        intakes = {s: i for s, i in institution.ledger.intakes(str(period)).items() if i.accepted}
+        intakes = {s: i for s, i in institution.ledger.intakes(str(period)).items() if i.roster}
         waiting = tuple(s for s in settings.quorum if s not in intakes)
         if not intakes or (waiting and not go):
             return Outcome(str(period), None, False, problems, waiting)
@@ -132,9 +133,9 @@ def run(
 
 
 def take_in_sources(institution: Institution, period: Period, key: Key, say: Say) -> tuple[RnuError, ...]:
-    """Harvest and take in every roster and register of a period; what went wrong, source by source."""
+    """Harvest and check every source of a period, and take in what is no public figure; what went wrong with which."""
     problems: list[RnuError] = []
-    for source in institution.settings.rosters():
+    for source in institution.settings.sources:
         try:
             delivery = _harvest(institution, source, period, say)
             _take_in(institution, source, period, delivery, key, say)
@@ -170,13 +171,12 @@ def _take_in(institution: Institution, source: Source, period: Period, delivery:
     if (
         known
         and known.fingerprint == fingerprint
-        and (not known.accepted or store.roster(str(period), known.roster).exists())
+        and (not known.roster or store.roster(str(period), known.roster).exists())
     ):
         say(Step("check", source.id, facts={"state": "unchanged"}))
         if not known.accepted:
             raise _returned(source, known)
         return
-    name = f"{source.id}-{fingerprint[:16]}"
     with _timed(say, "check", source.id) as found, store.work(f"intake-{source.id}") as work:
         made = work / "roster.parquet"
         try:
@@ -195,11 +195,13 @@ def _take_in(institution: Institution, source: Source, period: Period, delivery:
             refusal = Refusal(error.what, error.where)
             ledger.add_intake(_intake(source, period, delivery, fingerprint, "", refusal))
             raise
-        if report.accepted:
-            store.keep_roster(made, str(period), name)
-        intake = _intake(source, period, delivery, fingerprint, name if report.accepted else "", report)
+        roster = ""
+        if report.accepted and source.kind is not Kind.OPEN:
+            roster = f"{source.id}-{fingerprint[:16]}"
+            store.keep_roster(made, str(period), roster)
+        intake = _intake(source, period, delivery, fingerprint, roster, report)
         ledger.add_intake(intake)
-        found.update(_told(report))
+        found.update(_told(source, report))
     if not report.accepted:
         raise _returned(source, intake)
 
@@ -208,19 +210,19 @@ def _intake(
     source: Source, period: Period, delivery: Delivery, fingerprint: str, roster: str, report: Report
 ) -> Intake:
     kept = as_json(report)
-    return Intake(source.id, str(period), delivery.cut, delivery.digest, fingerprint, bool(roster), roster, kept)
+    return Intake(source.id, str(period), delivery.cut, delivery.digest, fingerprint, report.accepted, roster, kept)
 
 
-def _told(report: IntakeReport) -> dict[str, int | float | str]:
-    told: dict[str, int | float | str] = {
-        "rows": report.check.rows,
-        "set_aside": report.check.set_aside,
-        "inactive": report.inactive,
-        "duplicates": report.duplicates,
-        "without_document": report.without_document,
-        "roster": report.roster_rows,
-        "weight": report.weight,
-    }
+def _told(source: Source, report: IntakeReport) -> dict[str, int | float | str]:
+    told: dict[str, int | float | str] = {"rows": report.check.rows, "set_aside": report.check.set_aside}
+    if source.kind is not Kind.OPEN:
+        told |= {
+            "inactive": report.inactive,
+            "duplicates": report.duplicates,
+            "without_document": report.without_document,
+            "roster": report.roster_rows,
+            "weight": report.weight,
+        }
     if report.check.uncompiled:
         told["by_frictionless"] = report.check.by_frictionless
     return told
@@ -265,11 +267,12 @@ def build_period(
     configuration = provenance.configuration_digest(settings)
     missing = [s.id for s in settings.rosters() if s.id not in intakes]
     fingerprint = provenance.release_fingerprint({s: i.fingerprint for s, i in intakes.items()}, configuration, missing)
-    earlier = ledger.releases(period=str(period))
-    for known in reversed(earlier):
-        if known.fingerprint == fingerprint and store.release(known.digest).exists():
-            say(Step("build", str(period), facts={"state": "unchanged", "digest": known.digest}))
-            return known, False
+    known = _known(ledger, str(period), fingerprint)
+    if known and is_whole(store.release(known.digest), known.digest):
+        again = dataclasses.replace(known, build=sign(signing_key, Role.BUILD, known.digest))
+        release, new = _record(ledger, again)
+        say(Step("build", str(period), facts={"state": "again" if new else "unchanged", "digest": known.digest}))
+        return release, new
     counts = {}
     for cube in settings.cubes:
         with _timed(say, "aggregate", cube.id) as found:
@@ -287,10 +290,9 @@ def build_period(
         for p in cube.programmes
     )
     private = {f"{cube}/{programme}": protected.private() for (cube, programme), protected in made.items()}
-    approved = {r.digest for r in earlier if (d := ledger.decision(r.digest)) and d.signature.role is Role.APPROVE}
     contents = Contents(
         period=period,
-        revision=len(approved) + 1,
+        revision=known.revision if known else ledger.highest_approved(str(period)) + 1,
         tables=tables,
         quality=tuple(_quality(s, intakes.get(s.id), counts) for s in settings.rosters()),
         provenance=Provenance(
@@ -308,6 +310,28 @@ def build_period(
     release = Release(
         str(period), contents.revision, digest, fingerprint, sign(signing_key, Role.BUILD, digest), _facts(contents)
     )
+    return _record(ledger, release)[0], True
+
+
+def _known(ledger: Ledger, period: str, fingerprint: str) -> Release | None:
+    """The release of the same inputs, unless another one was approved with its revision or a later one."""
+    same = [r for r in ledger.releases(period=period) if r.fingerprint == fingerprint]
+    if not same or same[-1].revision <= ledger.highest_approved(period, but=same[-1].digest):
+        return None
+    return same[-1]
+
+
+def _record(ledger: Ledger, release: Release) -> tuple[Release, bool]:
+    """Make a release its period's latest build; gives it as the ledger has it, and whether that took a row.
+
+    Raises ReviewRequired if the release is approved by the very key that would now be its builder's.
+    """
+    earlier = ledger.releases(period=release.period)
+    if earlier and earlier[-1].digest == release.digest:
+        return earlier[-1], False
+    decision = ledger.decision(release.digest)
+    if decision and decision.signature.role is Role.APPROVE:
+        require_two(release.build, decision.signature, release.digest)
     ledger.add_release(release)
     return release, True
 
@@ -353,10 +377,13 @@ def _write(institution: Institution, contents: Contents, private: Mapping[str, A
             columns=columns,
         )
         inspect(work / "release")
+        inspect_attacked(work / "release", contents.tables)
         report = {"quality": [dataclasses.asdict(q) for q in contents.quality], "protection": private}
         (work / "private" / "report.json").write_text(json.dumps(report, indent=1, sort_keys=True), encoding="utf-8")
         files = [p for p in (work / "release").rglob("*") if p.is_file()]
         found.update({"files": len(files), "bytes": sum(p.stat().st_size for p in files), "digest": digest})
+        if store.release(digest).exists() and not is_whole(store.release(digest), digest):
+            store.set_aside(digest)
         store.keep_folder(work / "private", store.private(digest))
         store.keep_folder(work / "release", store.release(digest))
     return digest

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from rnu.errors import ReviewRequired, SettingsError
 from rnu.ledger import Ledger, Publication
+from rnu.publish.ckan import CkanPortal, remote
 from rnu.publish.folder import FolderPortal
-from rnu.publish.portal import Outcome, PortalWriter
+from rnu.publish.portal import Compared, Outcome, PortalWriter
 from rnu.review import approved
+from rnu.secrets import portal_token
 from rnu.settings import Portal, Settings
 from rnu.store import Store
 
@@ -23,32 +26,47 @@ class Published:
     outcome: Outcome
 
 
-def publish(settings: Settings, store: Store, ledger: Ledger, portal: Portal) -> Published:
-    """Show every approved release on a portal; a publication that was cut off is finished.
+def publish(settings: Settings, store: Store, ledger: Ledger, portal: Portal, *, overwrite: bool = False) -> Published:
+    """Show every approved release on a portal, and nothing else; a publication that was cut off is finished.
 
-    Raises ReviewRequired where nothing is approved or something does not fit, PortalRefused if the portal can't.
+    What is no longer approved is withdrawn, even if nothing remains. Raises ReviewRequired where nothing is approved
+    and nothing was ever shown, or where something does not fit; PortalRefused if the portal can't.
     """
+    place = writer(settings, portal, overwrite)
     with store.locked():
         releases = approved(settings, store, ledger)
-        if not releases:
+        before = ledger.publications(portal.id)
+        if not (releases or before or place.shown()):
             raise ReviewRequired(
                 "no release is approved", remedy="`rnu review` lists what waits; another steward approves it"
             )
-        newest = releases[-1].digest
-        shown = ledger.publications(portal.id)
-        behind = not shown or not shown[-1].whole or shown[-1].digest != newest
+        digests = tuple(r.digest for r in releases)
+        newest = digests[-1] if digests else ""
+        behind = not before or not before[-1].whole or set(before[-1].releases) != set(digests)
         if behind:
-            ledger.add_publication(Publication(portal.id, newest, "", whole=False))
-        outcome = writer(settings, portal).publish(releases)
+            ledger.add_publication(Publication(portal.id, newest, "", whole=False, releases=digests))
+        outcome = place.publish(releases)
         if outcome.changed or behind:
-            ledger.add_publication(Publication(portal.id, newest, outcome.digest, whole=True))
-        return Published(portal.id, tuple(r.digest for r in releases), outcome)
+            ledger.add_publication(Publication(portal.id, newest, outcome.digest, whole=True, releases=digests))
+        return Published(portal.id, digests, outcome)
 
 
-def writer(settings: Settings, portal: Portal) -> PortalWriter:
+def compare(settings: Settings, store: Store, ledger: Ledger, portal: Portal) -> Compared:
+    """Hold what a portal serves against the approved releases."""
+    return writer(settings, portal).compare(approved(settings, store, ledger))
+
+
+def writer(settings: Settings, portal: Portal, overwrite: bool = False) -> PortalWriter:
     """The way to a portal."""
     makers: dict[str, Callable[[], PortalWriter]] = {
-        "folder": lambda: FolderPortal(settings.home / portal.where, portal, settings.institution)
+        "folder": lambda: FolderPortal(settings.home / portal.where, portal, settings.institution),
+        "ckan": lambda: CkanPortal(
+            remote(portal.url, portal_token(settings.home, portal.id, os.environ)),
+            remote(portal.url, ""),
+            portal,
+            settings.institution,
+            overwrite,
+        ),
     }
     if portal.how not in makers:
         raise SettingsError(f"there is no way '{portal.how}' to a portal", where="config/portals.toml")

@@ -74,6 +74,10 @@ def lines(source: str, report: Report) -> list[str]:
         at = "; ".join(_rows(member, [row for _, row in found]) for member, found in by_member)
         rule = f"{broken.field or '(row)'}: {broken.rule} {broken.detail}".rstrip()
         out.append(f"  {broken.rows:>8,}  {rule}  {at}".rstrip())
+    if check.uncompiled:
+        out.append(f"  run by frictionless, slowly: {', '.join(check.uncompiled)}")
+    if check.by_frictionless:
+        out.append(f"  {check.by_frictionless:>8,}  distinct cells read by frictionless itself")
     return out
 
 

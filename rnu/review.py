@@ -44,23 +44,43 @@ def decide(
     *,
     today: date,
 ) -> tuple[Decision, bool]:
-    """Approve or return exactly the bytes of a release; gives the decision and whether it is new.
+    """Approve exactly the bytes of a release, or return it; gives the decision and whether it is new.
 
-    Raises ReviewRequired if the key is not registered, if it built the release, or if a byte changed.
+    Raises ReviewRequired if the key is not registered; for an approval also if that key built the release, if a byte
+    changed, or if a later build replaced it. A return needs no bytes: what was damaged can be withdrawn, too.
     """
     person = steward(public_half(key), settings.stewards, today)
-    verify(store.release(release.digest), release.digest)
+    if role is Role.APPROVE:
+        verify(store.release(release.digest), release.digest)
     known = ledger.decision(release.digest)
     if known and known.signature.role is role and known.signature.public_key == person.public_key:
         return known, False
     signature = sign(key, role, release.digest)
     if role is Role.APPROVE:
+        _require_latest(ledger, release)
         require_two(release.build, signature, release.digest)
     elif not note.strip():
         raise ReviewRequired("a release is returned with a reason", remedy="use --note 'what must be mended'")
     decision = Decision(signature, note)
     ledger.add_decision(decision)
     return decision, True
+
+
+def _require_latest(ledger: Ledger, release: Release) -> None:
+    """Raise ReviewRequired if the release is not its period's latest build, or another has had its revision."""
+    latest = ledger.releases(period=release.period)[-1]
+    if latest.digest != release.digest:
+        raise ReviewRequired(
+            f"a later build of {release.period} replaced this one: r{latest.revision} {latest.digest[:12]}",
+            where=release.digest,
+            remedy=f"`rnu show {latest.digest[:12]}`, or run the period again with what this one was built from",
+        )
+    if release.revision <= ledger.highest_approved(release.period, but=release.digest):
+        raise ReviewRequired(
+            f"another release of {release.period} was approved as r{release.revision} or later",
+            where=release.digest,
+            remedy=f"`rnu run --period {release.period}` builds the next revision",
+        )
 
 
 def approved(settings: Settings, store: Store, ledger: Ledger) -> tuple[portals.Publication, ...]:
@@ -93,4 +113,5 @@ def approved(settings: Settings, store: Store, ledger: Ledger) -> tuple[portals.
 def _named(settings: Settings, signature: signing.Signature, role: portals.Role, at: str) -> portals.Signature:
     day = datetime.fromisoformat(at).date()
     person = steward(signature.public_key, settings.stewards, day)
-    return portals.Signature(person.name, role, day, signature.public_key, signature.signature)
+    words = signing.message(signature.role, signature.digest)
+    return portals.Signature(person.name, role, day, signature.public_key, signature.signature, words)

@@ -62,6 +62,15 @@ def signing_key(path: Path | None, environment: Mapping[str, str]) -> Ed25519Pri
     return key
 
 
+def portal_token(home: Path, portal: str, environment: Mapping[str, str]) -> str:
+    """A portal's API token: of the environment, else of `secrets/<portal>.token`."""
+    name = f"RNU_TOKEN_{portal.upper()}"
+    path = home / "secrets" / f"{portal}.token"
+    return (
+        environment.get(name) or _private_text(path, f"make a token on the portal; put it there, or in {name}")
+    ).strip()
+
+
 def new_signing_key(path: Path) -> Ed25519PrivateKey:
     """Make a steward's key and keep it in a file that only its owner can read; an existing file stays as it is."""
     key = Ed25519PrivateKey.generate()

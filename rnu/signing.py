@@ -36,11 +36,12 @@ class Signature:
 
 def sign(key: Ed25519PrivateKey, role: Role, digest: str) -> Signature:
     """Sign a digest in a role; the two are signed together, so that a build's signature is no approval."""
-    return Signature(role, digest, public_half(key), b64encode(key.sign(_message(role, digest))).decode())
+    return Signature(role, digest, public_half(key), b64encode(key.sign(message(role, digest).encode())).decode())
 
 
-def _message(role: Role, digest: str) -> bytes:
-    return f"rnu release 1\n{role}\n{digest}\n".encode()
+def message(role: Role, digest: str) -> str:
+    """The very words that a signature is over."""
+    return f"rnu release 1\n{role}\n{digest}\n"
 
 
 def steward(public_key: str, stewards: Iterable[Steward], on: date) -> Steward:
@@ -59,7 +60,8 @@ def verify(signature: Signature) -> None:
     """Raise ReviewRequired unless the signature is the key's own over exactly this role and digest."""
     try:
         key = Ed25519PublicKey.from_public_bytes(b64decode(signature.public_key, validate=True))
-        key.verify(b64decode(signature.signature, validate=True), _message(signature.role, signature.digest))
+        words = message(signature.role, signature.digest).encode()
+        key.verify(b64decode(signature.signature, validate=True), words)
     except (InvalidSignature, ValueError) as error:
         raise ReviewRequired(
             "a signature does not fit its release", where=signature.digest, remedy="do not publish; find out why"

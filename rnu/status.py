@@ -31,7 +31,7 @@ class ReleaseStatus:
     digest: str
     state: str  # waiting | approved | returned
     note: str = ""
-    portals: tuple[str, ...] = ()  # where it is shown whole
+    portals: tuple[str, ...] = ()  # where visitors see it, also if it is no longer approved
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ def status(settings: Settings, ledger: Ledger, period: Period | None) -> Status:
     releases = _releases(settings, ledger)
     named = str(period) if period else max((r.period for r in releases), default="")
     intakes = ledger.intakes(named) if named else {}
-    sources = tuple(_source(s.id, intakes.get(s.id)) for s in settings.rosters())
-    return Status(named, sources, releases, _next(settings, named, sources, releases))
+    sources = tuple(_source(s.id, intakes.get(s.id)) for s in settings.sources)
+    return Status(named, sources, releases, _next(settings, named, sources, releases, _behind(settings, ledger)))
 
 
 def _source(id: str, intake: Intake | None) -> SourceStatus:
@@ -63,27 +63,36 @@ def _source(id: str, intake: Intake | None) -> SourceStatus:
 
 
 def _releases(settings: Settings, ledger: Ledger) -> tuple[ReleaseStatus, ...]:
-    shown = {p.id: _last_whole(ledger, p.id) for p in settings.portals}
+    shown = {p.id: _shown(ledger, p.id) for p in settings.portals}
     latest = {r.period: r for r in ledger.releases()}
     out = []
     for release in sorted(latest.values(), key=lambda r: r.period):
         decision = ledger.decision(release.digest)
         state = "waiting" if decision is None else "approved" if decision.signature.role is Role.APPROVE else "returned"
-        portals = tuple(
-            p for p, since in shown.items() if state == "approved" and since >= (decision.at if decision else "")
-        )
+        portals = tuple(portal for portal, digests in shown.items() if release.digest in digests)
         note = decision.note if decision else ""
         out.append(ReleaseStatus(release.period, release.revision, release.digest, state, note, portals))
     return tuple(out)
 
 
-def _last_whole(ledger: Ledger, portal: str) -> str:
-    """When a portal was last published whole; empty if never. A publication shows all that is approved by then."""
-    return max((p.at for p in ledger.publications(portal) if p.whole), default="")
+def _shown(ledger: Ledger, portal: str) -> tuple[str, ...]:
+    """Digests of what a portal shows since it was last published whole."""
+    return next((p.releases for p in reversed(ledger.publications(portal)) if p.whole), ())
+
+
+def _behind(settings: Settings, ledger: Ledger) -> tuple[str, ...]:
+    """Portals that do not show exactly what is approved, or on which publishing began and did not end."""
+    approved = ledger.approved() & {r.digest for r in ledger.releases()}
+    begun = {p.id for p in settings.portals if not all(last.whole for last in ledger.publications(p.id)[-1:])}
+    return tuple(p.id for p in settings.portals if p.id in begun or set(_shown(ledger, p.id)) != approved)
 
 
 def _next(
-    settings: Settings, period: str, sources: tuple[SourceStatus, ...], releases: tuple[ReleaseStatus, ...]
+    settings: Settings,
+    period: str,
+    sources: tuple[SourceStatus, ...],
+    releases: tuple[ReleaseStatus, ...],
+    behind: tuple[str, ...],
 ) -> tuple[str, ...]:
     todo = []
     if not period:
@@ -94,7 +103,5 @@ def _next(
         todo.append(f"rnu run --period {period}")
     todo += [f"rnu show {r.digest[:12]}" for r in releases if r.state == "waiting"]
     todo += [f"rnu run --period {r.period}  # returned: {r.note}" for r in releases if r.state == "returned"]
-    for portal in settings.portals:
-        if any(r.state == "approved" and portal.id not in r.portals for r in releases):
-            todo.append(f"rnu publish {portal.id}")
+    todo += [f"rnu publish {portal}" for portal in behind]
     return tuple(todo)

@@ -4,7 +4,8 @@
     store/rosters/<period>/<name>.parquet
     store/releases/<digest>/             a sealed release; its signatures are rows of the ledger
     store/private/<digest>/              what only the steward may see of a release
-    store/work/                          half-done work, named after its process; a dead one's is removed
+    store/damaged/<digest>-<n>/          a release that was no longer what was signed, kept for finding out why
+    store/work/                          half-done work, locked by its process; a dead one's is removed
 
 Everything appears under its name by one rename, so that what is there is whole. The folder is the owner's alone
 (0700): it holds persons.
@@ -13,7 +14,9 @@ Everything appears under its name by one rename, so that what is there is whole.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -57,8 +60,10 @@ class Store:
     @contextmanager
     def work(self, name: str) -> Iterator[Path]:
         """A private folder for half-done work, gone afterwards, as is what killed runs left. A full disk is told."""
-        self._sweep()
-        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{name}-", dir=self.root / "work"))
+        with _held(self.root / "work"):  # nobody sweeps a folder that is made and not yet held
+            self._sweep()
+            folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{name}-", dir=self.root / "work"))
+            holding = _hold(folder)
         try:
             yield folder
         except OSError as error:
@@ -67,11 +72,12 @@ class Store:
             raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            os.close(holding)
 
     def _sweep(self) -> None:
-        """Remove the work of processes that are no more: it holds persons."""
+        """Remove work that no process holds any more: it has persons in it. What we did not put there stays."""
         for folder in (self.root / "work").iterdir():
-            if not _alive(int(folder.name.split("-")[0])):
+            if _OURS.match(folder.name) and folder.is_dir() and _free(folder):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def keep_delivery(self, file: Fetched) -> None:
@@ -81,8 +87,7 @@ class Store:
             file.path.unlink()
         else:
             file.path.chmod(0o400)
-            _sync(file.path)
-            file.path.replace(target)
+            _appear(file.path, target)
 
     def delivery(self, sha256: str) -> Path:
         """Where a delivered file lies."""
@@ -92,9 +97,9 @@ class Store:
         """Take a roster in; gives its path."""
         target = self.roster(period, name)
         target.parent.mkdir(mode=0o700, exist_ok=True)
+        sync(target.parent.parent)
         made.chmod(0o400)
-        _sync(made)
-        return made.replace(target)
+        return _appear(made, target)
 
     def roster(self, period: str, name: str) -> Path:
         """Where a roster lies."""
@@ -113,20 +118,51 @@ class Store:
         if target.exists():
             shutil.rmtree(made)
             return
-        for path in sorted(made.rglob("*")):
+        for path in made.rglob("*"):
             if path.is_file():
                 path.chmod(0o400)
-                _sync(path)
-        made.replace(target)
+        sync_tree(made)
+        _appear(made, target)
+
+    def set_aside(self, digest: str) -> None:
+        """Take a damaged release out of the way and keep it."""
+        damaged = self.root / "damaged"
+        damaged.mkdir(mode=0o700, exist_ok=True)
+        number = 1 + sum(1 for _ in damaged.glob(f"{digest}-*"))
+        _appear(self.release(digest), damaged / f"{digest}-{number}")
 
 
-def _alive(process: int) -> bool:
+# Work is held by a lock on its folder, not by a process id: in a container every run has the same one.
+_OURS = re.compile(r"\d+-")
+
+
+def _hold(folder: Path, how: int = fcntl.LOCK_EX) -> int:
+    """Lock a folder; gives the descriptor, which holds the lock until it is closed or its process ends."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        fcntl.flock(descriptor, how)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder for a moment, waiting for whoever holds it."""
+    holding = _hold(folder)
+    try:
+        yield
+    finally:
+        os.close(holding)
+
+
+def _free(folder: Path) -> bool:
+    """Whether no process holds a folder; one that cannot be opened is somebody else's."""
+    try:
+        os.close(_hold(folder, fcntl.LOCK_EX | fcntl.LOCK_NB))
+    except OSError:
         return False
-    except PermissionError:
-        return True  # somebody else's
     return True
 
 
@@ -140,10 +176,34 @@ def disk_full(root: Path) -> StoreError:
     )
 
 
-def _sync(path: Path) -> None:
-    """Bring a file's bytes to the disk before a rename makes it count."""
+def first_of(error: OSError) -> OSError:
+    """The error itself; of those that copying a tree gathered, the first, so that it has a number and a file."""
+    if not isinstance(error, shutil.Error):
+        return error
+    _, target, why = error.args[0][0]
+    number = re.match(r"\[Errno (\d+)\]", str(why))
+    return OSError(int(number[1]), os.strerror(int(number[1])), target) if number else OSError(0, str(why), target)
+
+
+def sync(path: Path) -> None:
+    """Bring a file's bytes, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Bring a folder to the disk with all that is in it, before a rename makes it count."""
+    for path in (*folder.rglob("*"), folder):
+        sync(path)
+
+
+def _appear(made: Path, target: Path) -> Path:
+    """Give something its name in the store, so that it is still there when the power fails."""
+    if made.is_file():
+        sync(made)
+    made.replace(target)
+    sync(target.parent)
+    return target

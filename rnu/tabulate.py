@@ -83,7 +83,7 @@ def tasks(
 ) -> tuple[Task, ...]:
     """The tables of every programme whose roster came. Raises SettingsError where users fit no category."""
     delivered = {settings.source(id).programme for id in intakes}
-    places, population = gazetteer.tree(), cubes.load_population(settings.population)
+    places, population = gazetteer.tree(), settings.inhabitants()
     out = []
     for cube in settings.cubes:
         for programme in (p for p in cube.programmes if p in delivered):

@@ -22,7 +22,8 @@ SAFE_PATTERN = re.compile(
     r"(?:[A-Za-z0-9 _/,:;=%&#@<>~'\"!-]|\\[.\-/()+*?]|\[[A-Za-z0-9 _.-]+\]|\((?!\?)|[.^$|)*+?]|\{\d+(?:,\d*)?\})*"
 )
 DATE_PARTS = {"%Y": "[1-9][0-9]{3}", "%m": "[0-9]{2}", "%d": "[0-9]{2}"}
-TYPE, CONSTRAINT = "type-error", "constraint-error"
+TYPE, CONSTRAINT, UNIQUE, PRIMARY = "type-error", "constraint-error", "unique-error", "primary-key"
+COMPARABLE = ("string", "integer", "date", "boolean")  # types whose values SQL finds equal just where frictionless does
 
 
 def name(identifier: str) -> str:
@@ -75,11 +76,20 @@ class CompiledKey:
 
 
 @dataclass(frozen=True, slots=True)
+class CompiledUnique:
+    """A rule by which no two rows of a delivery have the same values: `unique` or `primaryKey`, told by `rule`."""
+
+    fields: tuple[str, ...]
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledSchema:
     """A whole Table Schema as SQL."""
 
     fields: tuple[CompiledField, ...]
     keys: tuple[CompiledKey, ...]
+    uniques: tuple[CompiledUnique, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -93,13 +103,7 @@ class _Typed(Protocol):
 
 
 def compile_schema(schema: Schema, where: str) -> CompiledSchema:
-    """Compile a schema. Raises SettingsError for rules over whole columns, which rosters' schemas do not use."""
-    if schema.primary_key or any(f.constraints.get("unique") for f in schema.fields):
-        raise SettingsError(
-            "primaryKey and unique are not for delivered rosters",
-            where=where,
-            remedy="leave them out: the same document twice is found after pseudonymisation",
-        )
+    """Compile a schema. Raises SettingsError for keys over fields that cannot be compared as frictionless does."""
     keys = tuple(
         CompiledKey(tuple(k["fields"]), k["reference"]["resource"], tuple(k["reference"]["fields"]))
         for k in schema.foreign_keys
@@ -108,7 +112,18 @@ def compile_schema(schema: Schema, where: str) -> CompiledSchema:
     for key in keys:
         if not set(key.fields) <= strings:
             raise SettingsError(f"foreign key {key.fields} is not over string fields", where=where)
-    return CompiledSchema(tuple(compile_field(f, schema.missing_values) for f in schema.fields), keys)
+    uniques = [CompiledUnique((f.name,), UNIQUE) for f in schema.fields if f.constraints.get("unique")]
+    uniques += [CompiledUnique(tuple(schema.primary_key), PRIMARY)] if schema.primary_key else []
+    comparable = {f.name for f in schema.fields if f.type in COMPARABLE}
+    for unique in uniques:
+        if not set(unique.fields) <= comparable:
+            raise SettingsError(
+                f"{unique.rule} over {' + '.join(unique.fields)}: not all are fields of type {', '.join(COMPARABLE)}",
+                where=where,
+                remedy="deliver what identifies a row as a string",
+            )
+    compiled = tuple(compile_field(f, schema.missing_values) for f in schema.fields)
+    return CompiledSchema(compiled, keys, tuple(uniques))
 
 
 def compile_field(field: Any, schema_missing: list[str]) -> CompiledField:

@@ -12,11 +12,13 @@ import pyarrow as pa
 from frictionless import Schema
 
 from harvesters.read import EXTRA, Member
-from rnu.check.compile import CONSTRAINT, TYPE, CompiledField, CompiledSchema, Test, name, text
+from rnu.check.compile import CONSTRAINT, PRIMARY, TYPE, CompiledField, CompiledSchema, Test, name, text
 from rnu.check.report import FIRST_ROWS, Broken, CheckReport
 
 ORACLE_BATCH = 100_000  # distinct cells handed to frictionless at a time
 BROKEN = "rnu_broken"
+ROW = "(member::bigint << 40) + number"  # rows in the order in which they were delivered
+OUT_OF_RANGE = "out-of-range"  # ours: frictionless takes the value, but it is more than the engine can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,10 @@ def check(
         for i, field in enumerate(compiled.fields)
         if field.sure != "true"
     ]
-    typed, tests = _with_values(delivered, compiled, {f.name: table for f, table, asked in oracles if asked})
+    judged = {f.name: table for f, table, asked in oracles if asked}
+    typed, tests = _with_values(delivered, compiled, judged)
     tests += _keys(engine, compiled, references)
+    tests += _uniques(engine, compiled, typed, judged)
     blank = " and ".join(f.missing for f in compiled.fields)
     columns = ", ".join(f"{t.broken} as t{i}" for i, t in enumerate(tests))
     any_broken = " or ".join(t.broken for t in tests)
@@ -133,18 +137,24 @@ def _with_values(delivered: str, compiled: CompiledSchema, oracles: Mapping[str,
             verdicts.append(f"{oracle}.cell is not null as {name('asked:' + field.name)}")
             verdicts.append(f"{oracle}.rules as {name('rules:' + field.name)}")
             tests.extend(_judged(field))
-        if field.value != f"(case when not {field.missing} then {cell} end)" or oracle:
+        if not _is_text(field) or oracle:
             values.append(f"{value} as {name('value:' + field.name)}")
     extra = ", ".join(["", *values, *verdicts])
     return f"select rows.*{extra} from ({delivered}) rows {' '.join(joins)}", tests
 
 
+def _is_text(field: CompiledField) -> bool:
+    """Whether the field's value is its cell."""
+    return field.value == f"(case when not {field.missing} then {name(field.name)} end)"
+
+
 def _judged(field: CompiledField) -> list[Test]:
-    """The field's tests with frictionless' word where it was asked."""
+    """The field's tests with frictionless' word where it was asked, and one for a value that was lost on the way."""
     asked, rules = name("asked:" + field.name), name("rules:" + field.name)
     compiled = {(t.rule, t.detail): t.broken for t in field.tests}
+    lost = f"(case when {asked} then list_contains({rules}, {text(OUT_OF_RANGE)}) else false end)"
     named = [*compiled, *((CONSTRAINT, gap) for gap in field.uncompiled if (CONSTRAINT, gap) not in compiled)]
-    return [
+    judged = [
         Test(
             field.name,
             rule,
@@ -154,6 +164,7 @@ def _judged(field: CompiledField) -> list[Test]:
         )
         for rule, detail in named
     ]
+    return [*judged, Test(field.name, OUT_OF_RANGE, "", lost)]
 
 
 def _ask_frictionless(
@@ -184,7 +195,11 @@ def _ask_frictionless(
                     }
                 )
                 writer.register("judged", judged)
-                writer.execute(f"insert into {table} select cell, try_cast(value as {kind}), rules from judged")
+                lost = f"value is not null and try_cast(value as {kind}) is null and len(rules) = 0"
+                writer.execute(
+                    f"insert into {table} select cell, try_cast(value as {kind}), "
+                    f"case when {lost} then [{text(OUT_OF_RANGE)}] else rules end from judged"
+                )
                 writer.unregister("judged")
     return asked
 
@@ -216,18 +231,47 @@ def _keys(engine: duckdb.DuckDBPyConnection, compiled: CompiledSchema, reference
     return tests
 
 
+def _uniques(
+    engine: duckdb.DuckDBPyConnection, compiled: CompiledSchema, typed: str, oracles: Mapping[str, str]
+) -> list[Test]:
+    """Rows whose values an earlier row of the delivery has already, whatever else is wrong with either.
+
+    As frictionless has it, an empty cell repeats nothing, unless a primary key has others; one that is all empty is
+    broken itself. Only doubled values are joined, so that no window goes over all rows.
+    """
+    tests = []
+    of_text = {f.name: f for f in compiled.fields if _is_text(f) and f.name not in oracles}
+    for index, unique in enumerate(compiled.uniques):
+        values = [of_text[f].value if f in of_text else name("value:" + f) for f in unique.fields]
+        columns = ", ".join(f"{value} as k{i}" for i, value in enumerate(values))
+        empty = " and ".join(f"k{i} is null" for i in range(len(values)))
+        same = " and ".join(f"r.k{i} is not distinct from d.k{i}" for i in range(len(values)))
+        engine.execute(
+            f"create table rnu_repeated_{index} as "
+            f"with keyed as (select {ROW} as row, {columns} from ({typed})), "
+            f"doubled as (select * exclude (row), min(row) as first from keyed "
+            f"where not ({empty}) group by all having count(*) > 1) "
+            f"select row from keyed r join doubled d on {same} where row > first"
+            + (f" union all select row from keyed where {empty}" if unique.rule == PRIMARY else "")
+        )
+        repeated = f"({ROW} in (from rnu_repeated_{index}))"
+        tests.append(Test(" + ".join(unique.fields), unique.rule, "", repeated))
+    return tests
+
+
 # --- findings ----------------------------------------------------------------------------------------------------
 
 
 def _findings(
     engine: duckdb.DuckDBPyConnection, tests: Sequence[Test], members: Sequence[Member]
 ) -> tuple[Broken, ...]:
-    """Count each broken rule. A blank row is only that, as frictionless says."""
-    sums = ", ".join(f"count(*) filter (t{i} and not blank)" for i in range(len(tests)))
+    """Count each broken rule. A blank row is only that, and an empty primary key, as frictionless says."""
+    where = [f"t{i}" if t.rule == PRIMARY else f"t{i} and not blank" for i, t in enumerate(tests)]
+    sums = ", ".join(f"count(*) filter ({broken})" for broken in where)
     blank, *counts = engine.execute(f"select count(*) filter (blank), {sums} from {BROKEN}").fetchall()[0]
     found = [(Test("", "blank-row", "", "blank"), "blank", blank)]
-    found += [(t, f"t{i} and not blank", n) for i, (t, n) in enumerate(zip(tests, counts, strict=True))]
-    return tuple(Broken(t.field, t.rule, t.detail, n, _first(engine, where, members)) for t, where, n in found if n)
+    found += list(zip(tests, where, counts, strict=True))
+    return tuple(Broken(t.field, t.rule, t.detail, n, _first(engine, rows, members)) for t, rows, n in found if n)
 
 
 def _first(engine: duckdb.DuckDBPyConnection, where: str, members: Sequence[Member]) -> tuple[tuple[str, int], ...]:

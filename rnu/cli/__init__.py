@@ -24,6 +24,7 @@ COMMANDS = {
     "run": ("rnu.cli.run:command", "Do what is due for a period."),
     "serve": ("rnu.cli.serve:command", "Show a folder portal on this machine."),
     "show": ("rnu.cli.show:command", "What a release holds, and what changed since the last."),
+    "verify-portal": ("rnu.cli.verify_portal:command", "Hold what a portal serves against what was signed."),
     "status": ("rnu.cli.status:command", "Where everything stands, and what to do next."),
 }
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from datetime import date
 from pathlib import Path
 
 import click
 
 from rnu import review, secrets
+from rnu.cli.clock import today
 from rnu.cli.options import home_option, json_option, key_option
 from rnu.cli.output import emit
 from rnu.institution import Institution
@@ -26,7 +26,7 @@ def _decide(role: Role, digest: str, note: str, key_file: Path | None, home: Pat
         role,
         secrets.signing_key(key_file, os.environ),
         note,
-        today=date.today(),
+        today=today(),
     )
     word = "approved" if role is Role.APPROVE else "returned"
     named = f"Release {release.period} r{release.revision} {release.digest[:12]}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 import click
 
+from rnu.cli.clock import today
 from rnu.cli.screen import Screen
 from rnu.demo import demo
 
@@ -23,5 +23,5 @@ def command(folder: Path) -> None:
       rnu demo demo
     """
     with Screen(as_json=False) as screen:
-        for said in demo(folder, screen, today=date.today()):
+        for said in demo(folder, screen, today=today()):
             click.echo(said)

@@ -9,7 +9,7 @@ import click
 from rnu import defaults, secrets
 from rnu.cli.options import json_option
 from rnu.cli.output import emit
-from rnu.institution import Institution
+from rnu.institution import Institution, usable
 
 
 @click.command("init")
@@ -22,8 +22,9 @@ def command(folder: Path, as_json: bool) -> None:
     Example:
       rnu init /srv/rnu
     """
-    defaults.copy(folder)
-    key = secrets.new_pseudonym_key(folder)
+    with usable(folder):
+        defaults.copy(folder)
+        key = secrets.new_pseudonym_key(folder)
     Institution.open(folder)
     emit(
         as_json,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 import click
 
 from rnu import secrets
+from rnu.cli.clock import today
 from rnu.cli.options import home_option
 
 
@@ -46,5 +46,5 @@ def signing(file: Path, name: str) -> None:
     made = secrets.new_signing_key(file)
     click.echo(
         "# add to config/stewards.toml\n[[steward]]\n"
-        f'name = "{name}"\npublic_key = "{secrets.public_half(made)}"\nsince = {date.today().isoformat()}'
+        f'name = "{name}"\npublic_key = "{secrets.public_half(made)}"\nsince = {today().isoformat()}'
     )

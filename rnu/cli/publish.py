@@ -14,9 +14,10 @@ from rnu.publication import Published, publish
 
 @click.command("publish")
 @click.argument("portal", required=False)
+@click.option("--overwrite", is_flag=True, help="Put back what somebody changed by hand on a CKAN portal.")
 @home_option
 @json_option
-def command(portal: str | None, home: Path, as_json: bool) -> None:
+def command(portal: str | None, overwrite: bool, home: Path, as_json: bool) -> None:
     """Publish every approved release on PORTAL, or on all portals of portals.toml. The same again changes nothing.
 
     \b
@@ -26,7 +27,7 @@ def command(portal: str | None, home: Path, as_json: bool) -> None:
     institution = Institution.open(home)
     settings = institution.settings
     wanted = [settings.portal(portal)] if portal else list(settings.portals)
-    done = [publish(settings, institution.store, institution.ledger, p) for p in wanted]
+    done = [publish(settings, institution.store, institution.ledger, p, overwrite=overwrite) for p in wanted]
     emit(as_json, done, lambda: [_published(d) for d in done])
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
 
 from rnu import secrets
+from rnu.cli.clock import today
 from rnu.cli.options import home_option, json_option, key_option
 from rnu.cli.output import emit
 from rnu.cli.screen import Screen
@@ -41,7 +41,7 @@ def command(period: str, go: bool, key_file: Path | None, home: Path, as_json: b
     signing_key = secrets.signing_key(key_file, os.environ)
     pseudonyms = secrets.pseudonym_key(home, os.environ)
     with Screen(as_json) as screen:
-        outcome = run(institution, Period.parse(period), pseudonyms, signing_key, screen, today=date.today(), go=go)
+        outcome = run(institution, Period.parse(period), pseudonyms, signing_key, screen, today=today(), go=go)
     steps = [dataclasses.asdict(s) for s in screen.steps]
     emit(as_json, _outcome_json(outcome) | {"steps": steps}, lambda: _outcome_lines(outcome))
     if outcome.problems and not (go and outcome.release):  # with --go a steward knew of them

@@ -13,7 +13,7 @@ from rnu.settings import load
 
 @click.command("serve")
 @click.argument("portal", required=False)
-@click.option("--port", default=8800, show_default=True, help="The port, on 127.0.0.1.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8800, show_default=True, help="The port, on 127.0.0.1.")
 @home_option
 def command(portal: str | None, port: int, home: Path) -> None:
     """Serve a folder portal on this machine, to look at it.

@@ -29,16 +29,18 @@ CONTEXT = {
 }
 
 
-def _span(dataset: Dataset) -> tuple[str, str]:
+def span(dataset: Dataset) -> tuple[str, str]:
     """First and last day that the dataset tells of."""
     return f"{dataset.periods[0].period}-01", dataset.latest.period.last_day().isoformat()
 
 
-def _modified(dataset: Dataset) -> str:
+def modified(dataset: Dataset) -> str:
+    """The day of its last signature."""
     return max(p.decided for p in dataset.history).isoformat()
 
 
-def _issued(dataset: Dataset) -> str:
+def issued(dataset: Dataset) -> str:
+    """The day on which its first release was approved."""
     return min(p.decided for p in dataset.history).isoformat()
 
 
@@ -70,8 +72,8 @@ def _pod_dataset(dataset: Dataset, portal: Portal, institution: Institution) -> 
         "title": dataset.title,
         "description": dataset.description,
         "keyword": list(dataset.keywords) or [institution.register_name],
-        "issued": _issued(dataset),
-        "modified": _modified(dataset),
+        "issued": issued(dataset),
+        "modified": modified(dataset),
         "publisher": {"@type": "org:Organization", "name": institution.name},
         "contactPoint": {
             "@type": "vcard:Contact",
@@ -82,7 +84,7 @@ def _pod_dataset(dataset: Dataset, portal: Portal, institution: Institution) -> 
         "accrualPeriodicity": MONTHLY,
         "license": institution.licence_url,
         "language": ["es"],
-        "temporal": "/".join(_span(dataset)),
+        "temporal": "/".join(span(dataset)),
         "spatial": "Perú",
         "landingPage": page,
         "distribution": [
@@ -125,7 +127,7 @@ def dcat(datasets: Sequence[Dataset], portal: Portal, institution: Institution) 
 
 def _dcat_dataset(dataset: Dataset, portal: Portal, institution: Institution, publisher: str) -> Node:
     page = f"{portal.url}/{dataset.path}"
-    start, end = _span(dataset)
+    start, end = span(dataset)
     return {
         "@id": page,
         "@type": "dcat:Dataset",
@@ -133,8 +135,8 @@ def _dcat_dataset(dataset: Dataset, portal: Portal, institution: Institution, pu
         "dct:title": _es(dataset.title),
         "dct:description": _es(dataset.description),
         "dcat:keyword": [_es(word) for word in dataset.keywords],
-        "dct:issued": _date(_issued(dataset)),
-        "dct:modified": _date(_modified(dataset)),
+        "dct:issued": _date(issued(dataset)),
+        "dct:modified": _date(modified(dataset)),
         "dct:publisher": {"@id": publisher},
         "dcat:contactPoint": {
             "@type": "vcard:Kind",
@@ -215,8 +217,8 @@ def schema_org(dataset: Dataset, portal: Portal, institution: Institution) -> No
         "license": institution.licence_url,
         "isAccessibleForFree": True,
         "inLanguage": "es",
-        "dateModified": _modified(dataset),
-        "temporalCoverage": "/".join(_span(dataset)),
+        "dateModified": modified(dataset),
+        "temporalCoverage": "/".join(span(dataset)),
         "spatialCoverage": "Perú",
         "variableMeasured": dataset.measure_label,
         "distribution": [

@@ -14,17 +14,20 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from rnu.errors import PortalRefused, ReviewRequired
+from rnu.errors import PortalRefused
 from rnu.provenance import file_digest
-from rnu.publish.portal import Outcome, Publication
+from rnu.publish.dataset import write_datasets
+from rnu.publish.portal import Compared, Outcome, Publication, digest_of
 from rnu.publish.site import write_site
-from rnu.release.manifest import verify
+from rnu.release.manifest import is_whole, manifest, verify
 from rnu.settings import Institution, Portal
+from rnu.store import first_of, sync, sync_tree
 
 CURRENT = "current"
 RELEASES = "releases"
@@ -58,11 +61,31 @@ class FolderPortal:
         except OSError as error:
             with suppress(OSError):
                 self._sweep()
+            first = first_of(error)
             raise PortalRefused(
-                f"the portal's folder refused ({error.strerror})",
-                where=str(error.filename or self.root),
+                f"the portal's folder refused ({first.strerror})",
+                where=str(first.filename or self.root),
                 remedy="make room or give rights; visitors still see the former site; then publish again",
             ) from error
+
+    def compare(self, publications: Sequence[Publication]) -> Compared:
+        """Every release that the site shows, byte by byte, and every series, cell by cell."""
+        shown = self.shown()
+        told = [f"release {p.digest[:12]} is not shown" for p in publications if p.digest not in shown]
+        signed = {p.digest for p in publications}
+        told += [f"release {digest[:12]} is shown, and not approved" for digest in shown if digest not in signed]
+        for digest in shown:
+            if not is_whole(self.site / RELEASES / digest, digest):
+                told.append(f"release {digest[:12]}: other bytes than those that were signed")
+        with tempfile.TemporaryDirectory(prefix="rnu-folder-") as work:
+            datasets = write_datasets(publications, Path(work))
+            series = [level.series for dataset in datasets for level in dataset.levels]
+            for file in series:
+                served = self.site / file.path
+                if not served.is_file() or file_digest(served) != file.sha256:
+                    told.append(f"{file.path}: other cells than those that were signed")
+        files = sum(len(manifest(p.folder)) for p in publications) + len(series)
+        return Compared(digest_of(shown), files, len(series), tuple(told))
 
     def _publish(self, publications: Sequence[Publication]) -> Outcome:
         for folder in (self.root, self._sites, self._pool):
@@ -99,7 +122,7 @@ class FolderPortal:
     def _fetch(self, publication: Publication) -> None:
         """Copy a release into the pool, unless it is there and whole."""
         pooled = self._pool / publication.digest
-        if pooled.is_dir() and _is_whole(pooled, publication.digest):
+        if pooled.is_dir() and is_whole(pooled, publication.digest):
             return
         arriving = self._pool / _BUILDING
         shutil.copytree(publication.folder, arriving, copy_function=shutil.copyfile)
@@ -125,12 +148,16 @@ class FolderPortal:
         if site == former:
             site = self._sites / f"{digest}-2"
         shutil.rmtree(site, ignore_errors=True)
-        return building.rename(site)
+        sync_tree(building)
+        building.rename(site)
+        sync(self._sites)
+        return site
 
     def _swap(self, site: Path) -> None:
         link = self.root / f".{CURRENT}"
         link.symlink_to(site.relative_to(self.root))
         link.replace(self.site)
+        sync(self.root)
 
     def _forget(self, sites: set[Path | None], digests: set[str]) -> None:
         """Remove sites older than the former one, and releases that are no longer shown."""
@@ -155,14 +182,6 @@ def _link(source: str, target: str) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-def _is_whole(folder: Path, digest: str) -> bool:
-    try:
-        verify(folder, digest)
-    except ReviewRequired:
-        return False
-    return True
 
 
 def _open_to_all(folder: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -28,6 +29,7 @@ class Signature:
     on: date
     public_key: str
     signature: str
+    message: str  # the very words that were signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,21 @@ class Outcome:
     address: str  # where visitors find it
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a portal serves, held against what was signed."""
+
+    digest: str  # over the digests of the releases that it serves
+    files: int  # that were downloaded and compared
+    tables: int  # whose cells were compared
+    differences: tuple[str, ...] = ()  # what is not as it was signed, and where
+
+
+def digest_of(digests: Iterable[str]) -> str:
+    """One digest over releases, the same on every portal that shows them."""
+    return hashlib.sha256("".join(sorted(set(digests))).encode()).hexdigest()
+
+
 class PortalWriter(Protocol):
     """A place that can show releases."""
 
@@ -72,6 +89,10 @@ class PortalWriter(Protocol):
 
     def shown(self) -> tuple[str, ...]:
         """Digests of the releases that visitors see now."""
+        ...
+
+    def compare(self, publications: Sequence[Publication]) -> Compared:
+        """Download what visitors get, and hold it against releases, byte by byte and cell by cell."""
         ...
 
 

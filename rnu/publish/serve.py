@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
@@ -9,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from rnu.errors import PortalRefused
 from rnu.publish.folder import CURRENT
@@ -55,6 +57,13 @@ class _Handler(SimpleHTTPRequestHandler):
         """Say nothing: the command that serves has said where to look."""
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a visitor who left early."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def server(folder: Path, port: int) -> ThreadingHTTPServer:
     """A server on this machine's own address for a portal's folder; port 0 takes any that is free.
 
@@ -64,7 +73,7 @@ def server(folder: Path, port: int) -> ThreadingHTTPServer:
     if not (site / "index.html").is_file():
         raise PortalRefused("nothing has been published here yet", where=str(folder), remedy="run `rnu publish`")
     try:
-        return ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, directory=str(site)))
+        return _Server(("127.0.0.1", port), partial(_Handler, directory=str(site)))
     except OSError as error:
         raise PortalRefused(
             f"port {port} cannot be used ({error.strerror})", where="127.0.0.1", remedy="choose another with --port"

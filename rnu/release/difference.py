@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pandas as pd
 
 from rnu.release.columns import MARK
 from rnu.release.read import cubes, read_table, totals
+from rnu.ubigeo import LEVELS
 
-COMPARED = ("nacion", "departamento")
+DEEPEST = "departamento"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,13 @@ class Difference:
     unchanged: int  # totals that are the same in both
 
 
-def difference(old: Path, new: Path) -> Difference:
-    """Compare totals by programme and place, nation and departments, of two releases.
+def difference(old: Path, new: Path, deepest: str = DEEPEST) -> Difference:
+    """Compare totals by programme and place of two releases, from the nation down to the deepest level asked for.
 
     Published values only: a withheld total is its mark, so that the comparison tells no more than the files.
     """
-    before, after = _totals(old), _totals(new)
+    levels = LEVELS[: LEVELS.index(deepest) + 1]
+    before, after = _totals(old, levels), _totals(new, levels)
     changes = [
         Change(cube, programme, level, ubigeo, name, _value(before, key), _value(after, key))
         for key, name in sorted({**_names(before), **_names(after)}.items())
@@ -69,12 +72,12 @@ def _value(totals_by_key: Totals, key: Key) -> int | str | None:
     return totals_by_key[key][1] if key in totals_by_key else None
 
 
-def _totals(folder: Path) -> Totals:
+def _totals(folder: Path, levels: Sequence[str]) -> Totals:
     found: Totals = {}
     for cube in cubes(folder):
-        for level in COMPARED:
+        for level in levels:
             frame = totals(read_table(folder, cube, level))
-            names = frame["departamento"] if level == "departamento" else pd.Series("Perú", index=frame.index)
+            names = frame[level] if level in frame.columns else pd.Series("Perú", index=frame.index)
             rows = zip(frame["programa"], frame["ubigeo"], names, frame.iloc[:, -2], frame[MARK], strict=True)
             for programme, ubigeo, name, n, mark in rows:
                 found[cube, programme, level, ubigeo] = (name, mark or int(n))

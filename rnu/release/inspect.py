@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from rnu.errors import DisclosureRisk, SettingsError
 from rnu.release.columns import MARK, plain
 from rnu.release.describe import DATA
 from rnu.release.formats import DATA_SHEET, FORMATS, NOTES_SHEET
+from rnu.release.model import ProgrammeTable
 from rnu.release.read import dimensions, read_json, read_text_table, totals
 from rnu.release.reports import counted
 from rnu.ubigeo import LEVELS, NATION
@@ -38,6 +39,7 @@ _HIDDEN = re.compile(rb"\b(hidden|zeroHeight)=['\"](1|true)")
 _HIDDEN_SHEET = re.compile(rb"<(\w+:)?sheet\s[^>]*\bstate=['\"](?!visible)")
 _DEFINED = re.compile(rb"<(?:\w+:)?definedName\s[^>]*\bname=\"([^\"]*)\"")
 _OVERLAP = 64
+PARQUET_MAGIC = b"PAR1"  # at both ends of a file
 
 
 def inspect(folder: Path) -> None:
@@ -58,6 +60,23 @@ def inspect(folder: Path) -> None:
         _inspect_xlsx(folder, f"{DATA}/{name}.xlsx", frame)
     _inspect_protection(folder, frames)
     _inspect_quality(folder, frames)
+
+
+def inspect_attacked(folder: Path, tables: Sequence[ProgrammeTable]) -> None:
+    """Raise DisclosureRisk unless the files hold exactly the rows that were attacked, programme by programme."""
+    for table in tables:
+        if table.safe is None:
+            continue
+        for level in LEVELS:
+            file = f"{DATA}/{table.cube.id}_{level}.csv"
+            frame = read_text_table(folder / file)
+            found = frame.loc[
+                frame["programa"] == table.programme.id, ["ubigeo", *frame.columns[-2 - len(table.safe.dimensions) :]]
+            ]
+            rows = table.safe.frame(level)
+            attacked = rows.assign(n=rows["n"].astype("string").fillna("")).astype(str)
+            if found.to_numpy().tolist() != attacked.to_numpy().tolist():
+                raise _risk(f"the rows of {table.programme.id} are not those that were attacked", file)
 
 
 def _risk(what: str, file: str, row: int | None = None) -> DisclosureRisk:
@@ -164,6 +183,21 @@ def _inspect_parquet(folder: Path, file: str, frame: pd.DataFrame) -> None:
             if row is not None:
                 raise _risk(f"column {name} differs from the CSV", file, row)
         _inspect_statistics(metadata, file, frame)
+        _inspect_gaps(metadata, file, (folder / file).stat().st_size)
+
+
+def _inspect_gaps(metadata: pq.FileMetaData, file: str, size: int) -> None:
+    """No byte of the file is outside its column chunks and its footer."""
+    at = len(PARQUET_MAGIC)
+    for group in range(metadata.num_row_groups):
+        for index in range(metadata.num_columns):
+            chunk = metadata.row_group(group).column(index)
+            begins = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
+            if begins != at:
+                raise _risk("bytes between the pages that belong to no column", file)
+            at += chunk.total_compressed_size
+    if at + metadata.serialized_size + 4 + len(PARQUET_MAGIC) != size:  # 4 bytes tell the footer's length
+        raise _risk("bytes before the footer that belong to no column", file)
 
 
 def _inspect_statistics(metadata: pq.FileMetaData, file: str, frame: pd.DataFrame) -> None:

@@ -47,6 +47,15 @@ def verify(folder: Path, digest: str) -> None:
         raise _changed(folder, digest, "; ".join(problems[:3]) + more)
 
 
+def is_whole(folder: Path, digest: str) -> bool:
+    """Whether a folder is exactly the release with this digest."""
+    try:
+        verify(folder, digest)
+    except ReviewRequired:
+        return False
+    return True
+
+
 def _files(folder: Path) -> list[str]:
     """Every file below the folder but the manifest, sorted; a link counts as a file and is refused."""
     paths = sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())

@@ -87,3 +87,24 @@ def test_a_category_for_the_unknown_takes_the_rest():
     sex = Breakdown("sexo", "sex", (*SEX.bands, Band("sin_dato")))
     found = aggregate(joined([person(sex=None), person(sex="otro")], []), [sex]).to_pandas()
     assert cells(found, "p", PLACES, [sex]).counts.tolist() == [[0, 0, 2], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("weight", [None, -1])
+def test_a_row_without_a_weight_stops_the_build(weight):
+    found = aggregate(joined([person(weight=weight), person(pseudonym=b"b")], []), [SEX]).to_pandas()
+    with pytest.raises(BadCells, match="how many users"):
+        cells(found, "p", PLACES, [SEX])
+
+
+def test_a_sum_that_leaves_64_bits_stops_the_build_and_never_wraps():
+    people = [person(weight=10**18, pseudonym=bytes([i]), sex=("mujer", "hombre")[i % 2]) for i in range(10)]
+    found = aggregate(joined(people, []), [SEX]).to_pandas()
+    with pytest.raises(BadCells, match="10000000000000000000 users of p are more"):
+        cells(found, "p", PLACES, [SEX])
+    assert cells(found.assign(n=found["n"] // 2), "p", PLACES, [SEX]).counts.sum() == 5 * 10**18
+
+
+def test_another_programme_without_weights_is_no_trouble_of_this_one():
+    people = [person(), person(programme="q", weight=None)]
+    found = aggregate(joined(people, []), [SEX]).to_pandas()
+    assert cells(found, "p", PLACES, [SEX]).counts.sum() == 1

@@ -137,16 +137,23 @@ def test_a_lowest_place_under_the_floor_shows_its_total_only():
 
 def test_a_breakdown_is_dropped_where_one_category_holds_nearly_all():
     safe = protect(two_levels([[57, 3], [40, 50], [60, 70]]), Policy(5, (1, 1)))
-    assert (safe.marks[1, :2] == Mark.ABSENT).all()
-    assert safe.drops[0].reason == "dominance"
+    assert (safe.marks[1:, :2] == Mark.ABSENT).all()  # at its siblings too: gone at one alone, it would speak
+    assert safe.drops == (Drop("PE", "departamento", ("d0",), "dominance"),)
 
 
 def test_a_dropped_breakdown_cannot_be_had_by_subtraction():
     # 9 of 10 in one category; an outsider must hold a table for possible in which it is fewer
     safe = protect(two_levels([[9, 1], [5, 5], [5, 6]]), Policy(3, (1, 1)))
-    assert ("01", "dominance") not in [(d.place, d.reason) for d in safe.drops]
     assert (safe.marks[1, :2] == Mark.ABSENT).all()
     assert min(int(table[1, 0]) for table in every_table(safe, 31)) < 9
+
+
+def test_a_breakdown_that_the_floor_hides_cannot_be_had_by_subtraction_where_one_category_holds_nearly_all():
+    # all 7 of the first place in one category: the place above and the siblings must not say so
+    policy = Policy(3, (1, 1), totals_only=frozenset({"01"}))
+    safe = protect(two_levels([[7, 0], [5, 5], [5, 6]]), policy)
+    assert safe.marks[1, 2] == Mark.SHOWN
+    assert min(int(table[1, 0]) for table in every_table(safe, 28)) < 7
 
 
 def test_a_category_imposed_by_a_rule_is_no_disclosure():
@@ -217,7 +224,7 @@ def test_facts_count_what_was_withheld_and_why():
 def test_facts_count_dropped_cells():
     cells = two_levels([[57, 3], [40, 50], [60, 70]])
     policy = Policy(5, (1, 1))
-    assert facts(cells, policy, protect(cells, policy)).levels[1].dropped == 2
+    assert facts(cells, policy, protect(cells, policy)).levels[1].dropped == 6
 
 
 # --- whatever the table --------------------------------------------------------------------------------------------
@@ -309,7 +316,7 @@ def test_absent_crosses_are_those_of_the_design_and_the_drops(made: tuple[Cells,
             starts = safe.places.codes[place] == drop.place and safe.places.level[place] == depth
             parent = safe.places.parent[place]
             of_parent = parent >= 0 and safe.places.codes[parent] == drop.place and safe.places.level[place] == depth
-            if starts if drop.reason != "sparse" or depth == 0 else of_parent:
+            if starts if drop.reason == "floor" or depth == 0 else of_parent:
                 axes = [d.id for d in cells.dimensions]
                 mask = sum(1 << axes.index(name) for name in drop.cross)
                 gone[row : lattice.end[row], (lattice.cross & mask) == mask] = True

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from dataclasses import replace
 from datetime import date
 
 import duckdb
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anonymize import pseudonym
-from anonymize.pseudonym import BYTES, KEY_TABLE, Columns, Key
+from anonymize.pseudonym import BYTES, KEY_TABLE, MOST_WEIGHT, Columns, Key
 
 KEY = Key(b"una llave de prueba, de 32 bytes")
 
@@ -125,6 +126,22 @@ def test_age_is_in_whole_years_at_the_cut(born, cut, age):
 def test_the_inactive_and_the_unborn_are_no_users():
     rows = [person(1), person(2, activo="no"), person(3, nacido="2026-02-01")]
     assert [r["row"] for r in roster(rows, COLUMNS)] == [1]
+
+
+@pytest.mark.parametrize(("weight", "rows"), [(0, 1), (MOST_WEIGHT, 1), (MOST_WEIGHT + 1, 0), (-1, 0), (None, 0)])
+def test_a_row_that_stands_for_no_sane_number_of_persons_is_in_no_roster(weight, rows):
+    columns = replace(COLUMNS, weight="peso::bigint")
+    assert [r["weight"] for r in roster([person(1, peso=weight)], columns)] == [weight] * rows
+
+
+def test_names_are_quoted_whatever_they_hold():
+    columns = replace(COLUMNS, kept={'un "nivel"': "nivel"})
+    with duckdb.connect() as engine:
+        engine.register(KEY_TABLE, KEY.table())
+        engine.register("delivered", pa.Table.from_pylist([person(1)]))
+        sql = pseudonym.pseudonymise("select * from delivered", columns, "o'higgins", date(2026, 1, 31))
+        (row,) = engine.execute(sql).to_arrow_table().to_pylist()
+    assert (row["programme"], row['un "nivel"']) == ("o'higgins", "A")
 
 
 def test_the_first_row_of_a_document_stays_and_later_ones_may_disagree():

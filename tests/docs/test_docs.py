@@ -139,12 +139,12 @@ def test_toml_and_json_parse(page):
 
 
 def test_the_readme_lists_exactly_the_commands_there_are():
-    listed = re.findall(r"^\| `(rnu [a-z ]+)` \|", README.read_text(encoding="utf-8"), re.M)
+    listed = re.findall(r"^\| `(rnu [a-z -]+)` \|", README.read_text(encoding="utf-8"), re.M)
     assert sorted(listed) == sorted(leaves(main))
 
 
 def test_the_readme_says_rightly_which_commands_print_json():
-    listed = re.findall(r"^\| `(rnu [a-z ]+)` \|", README.read_text(encoding="utf-8"), re.M)
+    listed = re.findall(r"^\| `(rnu [a-z -]+)` \|", README.read_text(encoding="utf-8"), re.M)
     without = {n for n, c in leaves(main).items() if not any("--json" in p.opts for p in c.params)}
     assert without == {*listed[-3:], *(n for n in listed if n.startswith("rnu key"))}
 

@@ -88,6 +88,19 @@ def test_an_institution_is_never_made_over_another(at):
     assert "OTRA" in (house.home / "config" / "portals.toml").read_text()
 
 
+@pytest.mark.parametrize("words", [["init"], ["demo"], ["generate", "--persons", "100", "--regions", "24", "--out"]])
+def test_a_folder_that_cannot_be_made_is_told(at, tmp_path, words):
+    (tmp_path / "file").write_text("no es una carpeta")
+    refused(
+        at("fresh").rnu(*words, str(tmp_path / "file" / "x")), SettingsError, "the folder cannot be used (Not a dir"
+    )
+
+
+def test_a_port_that_is_none_is_told(at):
+    said = at("fresh").rnu("serve", "--port", "70000")
+    assert (said.code, "70000 is not in the range" in said.err) == (2, True)
+
+
 @pytest.mark.parametrize("file", ["secrets/pseudonym.key", "../builder.pem"])
 def test_a_key_that_others_can_read_is_not_used(at, file):
     house = at("fresh")

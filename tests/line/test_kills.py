@@ -194,7 +194,7 @@ exit ${code:-0}
 """
 
 
-@pytest.mark.parametrize("room", ["16K", "160K", "384K"])
+@pytest.mark.parametrize("room", ["16K", "160K", "256K"])
 def test_on_a_disk_that_is_really_full_a_run_says_so_and_finishes_once_there_is_room(at, built, tmp_path, room):
     """A small tmpfs in a mount namespace of its own, full but for so much room."""
     may = subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "true"], capture_output=True, check=False)

@@ -1,6 +1,12 @@
 """Two keys for one release, over exactly its bytes: anything else is not published."""
 
+import html
+import json
+import re
+import shutil
 import sqlite3
+import subprocess
+from datetime import UTC, datetime
 
 import pytest
 
@@ -72,8 +78,61 @@ def test_a_returned_release_is_not_published_and_its_note_says_why(at):
 
 def test_an_approval_can_be_taken_back_and_the_next_publication_leaves_the_release_out(at):
     house = at("published")
+    site = house.home / "portal" / "current"
     assert house.rnu("return", house.digest(), "--note", "error en el padrón", by="approver").code == 0
-    refused(house.rnu("publish"), ReviewRequired, "no release is approved")
+    told = house.rnu("status", "--json").json
+    assert "rnu publish sitio" in told["next"]
+    assert [(r["state"], r["portals"]) for r in told["releases"]] == [("returned", ["sitio"])]
+    withdrawn = house.rnu("publish")
+    assert (withdrawn.code, "0 release(s) published" in withdrawn.out) == (0, True)
+    assert [str(p) for p in site.rglob("*") if house.digest() in str(p)] == []
+    assert house.digest() not in "".join(p.read_text() for p in site.rglob("*") if p.is_file())
+    told = house.rnu("status", "--json").json
+    assert "rnu publish sitio" not in told["next"]
+    assert "nothing new" in house.rnu("publish").out
+    assert house.rnu("approve", house.digest(), by="approver").code == 0, "within the same second"
+    assert "rnu publish sitio" in house.rnu("status", "--json").json["next"]
+    assert house.rnu("publish").code == 0
+    assert (site / "releases" / house.digest()).is_dir()
+
+
+@pytest.mark.parametrize("zone", ["Etc/GMT+12", "Etc/GMT-14"])
+def test_the_day_on_which_a_steward_signs_is_the_same_for_approving_and_publishing(at, zone):
+    """A first and last day in UTC, by which the ledger counts, wherever the machine's clock stands."""
+    house = at("built")
+    day = datetime.now(UTC).date().isoformat()
+    config = house.home / "config" / "stewards.toml"
+    head, builder, approver = config.read_text().rsplit("[[steward]]", 2)
+    approver = approver.replace("since = 2020-01-01", f"since = {day}\nuntil = {day}")
+    config.write_text("[[steward]]".join((head, builder, approver)))
+    said = house.child("approve", house.digest(), by="approver", env={"TZ": zone})
+    assert said.code == 0, said.err
+    assert house.child("publish", env={"TZ": zone}).code == 0
+    made = house.child("key", "signing", str(house.key(f"new{zone[-3:]}")), env={"TZ": zone})
+    assert f"since = {day}" in made.out
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl here")
+def test_anybody_can_verify_the_signatures_with_the_commands_on_the_page(at, tmp_path):
+    house = at("published")
+    site = house.home / "portal" / "current"
+    page = (site / "publicaciones" / f"{FIRST}-r1" / "index.html").read_text()
+    sums, *commands = (html.unescape(text) for text in re.findall(r"<pre[^>]*>(.*?)</pre>", page, re.DOTALL))
+
+    def visitor(command: str) -> str:
+        done = subprocess.run(["sh", "-ec", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    assert visitor(f"cd {site / 'releases' / house.digest()}; {sums}").splitlines()[-1].startswith(house.digest())
+    given = json.loads((site / "releases" / f"{house.digest()}.firmas.json").read_text())["firmas"]
+    assert len(commands) == len(given) == 2
+    for command, said in zip(commands, given, strict=True):
+        assert "Signature Verified Successfully" in visitor(command)
+        assert (tmp_path / "mensaje").read_text() == said["message"]
+        assert house.digest() in said["message"]
+        assert said["public_key"] in command
+        other = command.replace(house.digest(), "0" * 64)
+        assert "Signature Verified Successfully" not in visitor(other)
 
 
 @pytest.mark.parametrize("file", ["datos/usuarios_distrito.csv", "datos/usuarios_nacion.xlsx", "MANIFIESTO.sha256"])

@@ -62,7 +62,7 @@ CELLS = {
     "corte": ["2026-01-31", "2026-1-3", "2027-01-01", "20260131", "", "2026-13-01", "٢٠٢٦-01-01"],
     "n": ["1", "500", "501", "0", "-1", "+3", " 4 ", "1_0", "5.0", "", "x", "٣", "9" * 30],
     "suelto": ["3", "S/ 3", "3 años", "abc", "-3", "", "3a3"],
-    "monto": ["1.234,5", "1,5", "1.5", "1,2,3", "abc", "", "-3", "1e3", "NaN", " 7 "],
+    "monto": ["1.234,5", "1,5", "1.5", "1,2,3", "abc", "", "-3", "1e3", " 7 "],
     "activo": ["S", "N", "s", "", "true"],
     "correo": ["a@b.pe", "a@", "", "ñandú@b.pe"],
     "codigo": ["a12", "12", "a", "ñ٣", "", "a1\n"],
@@ -201,9 +201,72 @@ def test_no_value_of_a_broken_cell_is_in_the_report(tmp_path):
     assert "SECRETO1" not in repr(report)
 
 
-def test_rules_over_whole_columns_are_refused_not_ignored():
-    with pytest.raises(SettingsError, match="primaryKey"):
-        compile_schema(Schema.from_descriptor({"fields": [{"name": "a"}], "primaryKey": ["a"]}), "x.json")
+KEYED = {
+    "missingValues": ["", "-"],
+    "fields": [
+        {"name": "codigo", "type": "string", "constraints": {"unique": True, "pattern": "[a-z]+"}},
+        {"name": "n", "type": "integer", "constraints": {"unique": True, "maximum": 9}},
+        {"name": "dia", "type": "date", "format": "%d/%m/%Y", "constraints": {"unique": True}},
+        {"name": "si", "type": "boolean", "trueValues": ["S", "s"], "falseValues": ["N"]},
+        {"name": "correo", "type": "string", "format": "email", "constraints": {"unique": True}},
+    ],
+}
+KEYED_CELLS = [
+    ["a", "b", "A", "", "-"],
+    ["1", "+1", "01", " 1", "2", "10", "x", ""],
+    ["1/2/2026", "01/02/2026", "02/02/2026", "31/02/2026", ""],
+    ["S", "s", "N", "", "x"],
+    ["", "a@b.pe", "c@d.pe", "a@"],
+]
+KEYED_ROWS = st.one_of(st.tuples(*map(st.sampled_from, KEYED_CELLS)), st.just(("a", "1")), st.just(("",) * 5))
+
+
+@pytest.mark.parametrize("key", [None, "codigo", ["n"], ["codigo", "n", "si"], ["dia", "correo"]])
+@settings(max_examples=30, deadline=None)
+@given(table=st.lists(KEYED_ROWS, min_size=1, max_size=12))
+def test_what_must_not_stand_twice_is_judged_as_frictionless_does(tmp_path_factory, key, table):
+    tmp_path = tmp_path_factory.mktemp("keyed")
+    schema = KEYED | ({"primaryKey": key} if key else {})
+    path, _ = delivered(tmp_path, table, [f["name"] for f in KEYED["fields"]])
+    _, checked = run_check(tmp_path, path, Schema.from_descriptor(schema))
+    named = " + ".join([key] if isinstance(key, str) else key or ())
+    theirs = by_frictionless(path, schema, tmp_path)
+    theirs = Counter({(row, named if t == "primary-key" else f, t): n for (row, f, t), n in theirs.items()})
+    assert by_us(checked) == theirs
+    assert checked.report.set_aside == len({row for row, _, _ in theirs})
+
+
+def test_a_value_may_not_stand_twice_in_two_files_of_a_delivery(tmp_path):
+    schema = {"fields": [{"name": "a", "type": "string", "constraints": {"unique": True}}]}
+    (tmp_path / "work").mkdir()
+    files = []
+    for file in ("1.csv", "2.csv"):
+        (tmp_path / file).write_text("a\nx\n")
+        files.append(Fetched(file, tmp_path / file, "", 0))
+    members = read(files, Layout("delimited"), tmp_path / "work")
+    found = Schema.from_descriptor(schema)
+    compiled = compile_schema(found, "test")
+    report = check(duckdb.connect(), members, found, compiled, {}, source="x", tolerance=1.0).report
+    assert [(b.rule, b.first) for b in report.broken] == [("unique-error", (("2.csv", 1),))]
+
+
+def test_a_key_that_cannot_be_compared_is_refused_not_ignored():
+    schema = {"fields": [{"name": "a", "type": "string"}, {"name": "b", "type": "number"}], "primaryKey": ["a", "b"]}
+    with pytest.raises(SettingsError, match="primary-key over a"):
+        compile_schema(Schema.from_descriptor(schema), "x.json")
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell"),
+    [("integer", "99999999999999999999"), ("integer", "-9223372036854775809"), ("number", "NaN"), ("number", "1e40")],
+)
+def test_a_value_that_the_engine_cannot_hold_is_a_broken_rule(tmp_path, kind, cell):
+    schema = {"fields": [{"name": "n", "type": kind}]}
+    path, _ = delivered(tmp_path, [["5"], [cell]], ["n"])
+    engine, checked = run_check(tmp_path, path, Schema.from_descriptor(schema))
+    assert by_us(checked) == Counter({(2, "n", "out-of-range"): 1})
+    assert (checked.report.set_aside, len(engine.sql(checked.good))) == (1, 1)
+    assert by_frictionless(path, schema, tmp_path) == Counter()
 
 
 def test_a_pattern_that_two_engines_read_differently_is_left_to_frictionless():

@@ -7,6 +7,8 @@ import re
 import resource
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -32,14 +34,14 @@ from rnu.release.manifest import verify
 from rnu.settings import Period, Portal
 from tests.rnu import release_examples as ex
 
-PORTAL = Portal("sitio", "folder", "portal", "https://datos.prueba.invalid/padron", "Datos <abiertos> de prueba")
+PORTAL = Portal("sitio", "folder", "https://datos.prueba.invalid/padron", "Datos <abiertos> de prueba", where="portal")
 
 
 def publication(folder: Path, contents) -> Publication:
     digest = ex.build_in(folder, contents)
     signatures = (
-        Signature("Ana Ejemplo", Role.BUILT, date(2026, 3, 2), "llave-a", "firma-a"),
-        Signature("Luis <b>Ejemplo</b>", Role.APPROVED, date(2026, 3, 4), "llave-b", "firma-b"),
+        Signature("Ana Ejemplo", Role.BUILT, date(2026, 3, 2), "llave-a", "firma-a", "dijo\na\n"),
+        Signature("Luis <b>Ejemplo</b>", Role.APPROVED, date(2026, 3, 4), "llave-b", "firma-b", "dijo\nb\n"),
     )
     return Publication(contents.period, contents.revision, digest, folder, signatures)
 
@@ -327,9 +329,9 @@ def test_a_dataset_page_carries_schema_org_as_json(published):
 def test_signatures_lie_beside_the_release(published, releases):
     found = read(published.site, f"releases/{releases[0].digest}.firmas.json")
     assert found["digest"] == releases[0].digest
-    assert [(f["role"], f["on"], f["signature"]) for f in found["firmas"]] == [
-        ("construyó", "2026-03-02", "firma-a"),
-        ("aprobó", "2026-03-04", "firma-b"),
+    assert [(f["role"], f["on"], f["signature"], f["message"]) for f in found["firmas"]] == [
+        ("construyó", "2026-03-02", "firma-a", "dijo\na\n"),
+        ("aprobó", "2026-03-04", "firma-b", "dijo\nb\n"),
     ]
 
 
@@ -408,14 +410,28 @@ def test_a_full_disk_leaves_the_former_site_and_nothing_half_written(portal, rel
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, limit[1]))
     try:
-        with pytest.raises(PortalRefused, match="refused"):
+        with pytest.raises(PortalRefused, match=r"refused \(File too large\)") as caught:
             portal.publish(releases)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert Path(caught.value.where).is_relative_to(portal.root)
     assert portal.shown() == (releases[0].digest,)
     assert not list(portal.root.rglob(".building"))
     portal.publish(releases)
     assert len(portal.shown()) == 3
+
+
+def test_a_site_is_on_the_disk_before_visitors_see_it(portal, releases, monkeypatch):
+    """The power may fail at any moment: the link leads to nothing that is not synced, folders' names included."""
+    synced, before = set(), []
+    fsync, swap = os.fsync, FolderPortal._swap
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.add(os.fstat(fd).st_ino), fsync(fd)))
+    monkeypatch.setattr(FolderPortal, "_swap", lambda self, site: (before.append(set(synced)), swap(self, site)))
+    portal.publish(releases)
+    (seen,) = before
+    everything = [portal.site.resolve(), *portal.site.resolve().rglob("*"), portal.root / ".sites"]
+    assert [path for path in everything if path.stat().st_ino not in seen] == []
+    assert portal.root.stat().st_ino in synced - seen
 
 
 KILLED = """
@@ -521,6 +537,29 @@ def test_what_is_not_there_gets_the_sites_own_page(address, path):
         urllib.request.urlopen(address + path)
     assert refused.value.code == 404
     assert "Esta página no está" in refused.value.read().decode()
+
+
+def test_the_page_for_what_is_not_there_brings_its_style_wherever_the_site_stands(published):
+    page = (published.site / "404.html").read_text(encoding="utf-8")
+    assert 'rel="stylesheet"' not in page
+    assert (published.site / "estilo.css").read_text(encoding="utf-8").strip() in page
+
+
+def test_a_visitor_who_leaves_early_is_not_worth_a_word(address, published, capfd):
+    host, port = address.removeprefix("http://").split(":")
+    (published.site / "grande.bin").write_bytes(bytes(20_000_000))
+    try:
+        for _ in range(3):
+            with socket.create_connection((host, int(port))) as visitor:
+                visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset on close
+                visitor.sendall(b"GET /grande.bin HTTP/1.0\r\n\r\n")
+                visitor.recv(100)
+        with urllib.request.urlopen(f"{address}/data.json") as answer:
+            assert answer.status == 200
+        time.sleep(0.3)
+    finally:
+        (published.site / "grande.bin").unlink()
+    assert capfd.readouterr().err == ""
 
 
 def test_nothing_to_serve_is_said(tmp_path):

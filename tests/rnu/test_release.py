@@ -21,7 +21,7 @@ from rnu.errors import DisclosureRisk, ReviewRequired, SettingsError, StoreError
 from rnu.release.columns import Columns, plain
 from rnu.release.difference import difference
 from rnu.release.formats import write_xlsx
-from rnu.release.inspect import inspect
+from rnu.release.inspect import inspect, inspect_attacked
 from rnu.release.manifest import MANIFEST, manifest, verify
 from rnu.release.read import read_table
 from rnu.release.reports import coarse, design, quality
@@ -442,6 +442,16 @@ def test_inspection_finds_parquet_statistics_that_say_more(copy):
         inspect(copy)
 
 
+@pytest.mark.parametrize("gap", [b"12345678", b"\0" * 64])
+def test_inspection_finds_bytes_between_the_pages_and_the_footer_of_parquet(copy, gap):
+    path, _ = parquet(copy)
+    data = path.read_bytes()
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    path.write_bytes(data[:footer] + gap + data[footer:])
+    with pytest.raises(DisclosureRisk, match="belong to no column"):
+        inspect(copy)
+
+
 def workbook(folder, change):
     path = folder / "datos" / "usuarios_distrito.xlsx"
     book = openpyxl.load_workbook(path)
@@ -481,6 +491,23 @@ def test_inspection_finds_a_file_smuggled_into_a_workbook(copy):
         archive.writestr("xl/media/nota.txt", "32")
     with pytest.raises(DisclosureRisk, match=r"nota\.txt"):
         inspect(copy)
+
+
+def test_the_files_hold_the_rows_that_were_attacked(release):
+    inspect_attacked(release[0], ex.contents().tables)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (f"(SIS),{CARUMAS},hombre,0,", f"(SIS),{CARUMAS},hombre,7,"),
+        (f"Contigo,{CARUMAS},total,,c", f"Contigo,{CARUMAS},total,,d"),
+    ],
+)
+def test_inspection_finds_rows_that_were_not_attacked(copy, old, new):
+    edit_csv(copy, old, new)
+    with pytest.raises(DisclosureRisk, match="not those that were attacked"):
+        inspect_attacked(copy, ex.contents().tables)
 
 
 def test_inspection_finds_a_missing_format_and_a_stray_file(copy):
@@ -539,6 +566,17 @@ def test_difference_compares_published_totals_biggest_change_first(release, tmp_
         ("contigo", "nacion", "Perú", 85, "c", None),
     ]
     assert found.unchanged == 0
+
+
+def test_difference_goes_down_to_the_level_asked_for(release, tmp_path):
+    ex.build_in(tmp_path / "next", ex.contents("2026-02", sis=((20, 31), (0, 10), (15, 8))))
+    found = difference(release[0], tmp_path / "next", "distrito")
+    changed = {(c.level, c.place, c.by) for c in found.changes if c.programme == "sis" and c.level != "nacion"}
+    assert changed >= {("departamento", "Moquegua", -2)}
+    assert {level for level, _, _ in changed} == {"departamento", "provincia", "distrito"}
+    names = {place for level, place, _ in changed if level == "distrito"}
+    assert names <= {"Moquegua", "Carumas", "Omate, «la Villa»"}
+    assert names
 
 
 def test_a_release_does_not_differ_from_itself(release):

@@ -1,5 +1,7 @@
 """Configuration is read once; what is wrong is named with file, key and a suggestion."""
 
+import json
+import re
 import shutil
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from rnu import defaults
 from rnu.errors import SettingsError
 from rnu.intake import load_schema
-from rnu.settings import Kind, Period, load
+from rnu.settings import IDENTIFIER, Kind, Period, load
 
 
 @pytest.fixture
@@ -48,6 +50,13 @@ def test_the_defaults_come_in_six_really_different_shapes(home):
         ("sources.toml", "rosters/sis.json", "rosters/zis.json", "is not in schemas/"),
         ("sources.toml", 'kind = "register"', 'kind = "register"\nprogramme = "sis"', "has no programme"),
         ("sources.toml", "quorum = []", 'quorum = ["siz"]', "did you mean 'sis'"),
+        ("sources.toml", 'encoding = "latin-1"', 'encoding = "latn-1"', "did you mean 'latin-1'"),
+        ("sources.toml", 'encoding = "latin-1"', 'encoding = "hex"', "known are: cp1252"),
+        ("sources.toml", 'delimiter = "|"', 'delimiter = ""', "format.delimiter"),
+        ("sources.toml", 'delimiter = "|"', 'delimiter = "\\n"', "a delimiter is one or more characters"),
+        ("sources.toml", 'delimiter = "|"', "delimiter = '\"|\"'", "no quote"),
+        ("sources.toml", 'delimiter = "|"', 'delimiter = "|"\nquote = "<<"', "a quote is one character"),
+        ("sources.toml", "skip_rows = 4", "skip_rows = -4", "skip_rows is 0 or more"),
         ("cubes.toml", "threshold = 5", "threshold = 2", "protects nobody"),
         ("cubes.toml", "threshold = 5", "threshold = 'cinco'", "valid integer"),
         ("cubes.toml", "contigo = 10", "contigo = 4", "can only be higher"),
@@ -57,6 +66,46 @@ def test_the_defaults_come_in_six_really_different_shapes(home):
         ("cubes.toml", 'unit = "person"', 'unit = "household"', "counts another unit"),
         ("portals.toml", 'how = "folder"', 'how = "carpeta"', "folder"),
         ("portals.toml", "[institution]", "[institution", "not valid TOML"),
+        ("cubes.toml", 'programmes = ["qaliwarma"]', 'programmes = ["sis"]', "'sis' stands in cube 'usuarios' already"),
+        ("cubes.toml", 'programmes = ["qaliwarma"]', 'programmes = ["qaliwarma", "qaliwarma"]', "'alumnos' already"),
+        ("cubes.toml", 'column = "sex"', 'column = "sexo"', "did you mean 'sex'"),
+        ("cubes.toml", 'column = "NivelEducativo"', 'column = "nivel"', "known are: NivelEducativo, age, cse, sex"),
+        ("cubes.toml", "threshold = 5", "threshold = 60", "at most 50"),
+        ("cubes.toml", "contigo = 10", "contigo = 51", "at most 50"),
+        ("cubes.toml", "dominance = 0.9", "dominance = 7.0", "a share above 0"),
+        ("cubes.toml", "dominance = 0.9", "dominance = -1.0", "a share above 0"),
+        ("cubes.toml", "dominance = 0.9", "dominance = nan", "a share above 0"),
+        ("cubes.toml", 'id = "grupo_edad"', 'id = "Grupo edad"', "is no id"),
+        ("programmes.toml", 'id = "sis"', 'id = "o\'higgins"', "is no id"),
+        ("sources.toml", 'id = "pgh"', 'id = "../pgh"', "is no id"),
+        ("sources.toml", "PGH_{cut_compact}.zip", "x_{periodo}.zip", "'{periodo}' stands for nothing"),
+        ("sources.toml", "PGH_{cut_compact}.zip", "x_{cut_compat}.zip", "did you mean 'cut_compact'"),
+        ("sources.toml", "PGH_{cut_compact}.zip", "x_{cut:>9}.zip", "'{cut}' stands for nothing"),
+        ("sources.toml", "PGH_{cut_compact}.zip", "x_{cut.zip", "close every {"),
+        ("sources.toml", '"pgh/PGH', '"/mnt/pgh/PGH', "`root`, which may be absolute"),
+        ("sources.toml", '"pgh/PGH', '"**pgh/PGH', "whole folders"),
+        ("sources.toml", 'place = ["co_ubigeo"]', "place = []", "no column says the place"),
+        (
+            "sources.toml",
+            'keep = ["NivelEducativo"]',
+            'keep = ["NivelEducativo", "DireccionIIEE"]',
+            "tells who somebody",
+        ),
+        (
+            "sources.toml",
+            'programme = "pca"',
+            'programme = "pca"\nkeep = ["numero_documento"]',
+            "tells who somebody is",
+        ),
+        ("sources.toml", 'programme = "pca"', 'programme = "pca"\nkeep = ["nombres"]', "tells who somebody is"),
+        (
+            "sources.toml",
+            'programme = "pca"',
+            'programme = "pca"\nkeep = ["fecha_nacimiento"]',
+            "tells who somebody is",
+        ),
+        ("sources.toml", 'programme = "pca"', 'programme = "pca"\nkeep = ["tipo_documento"]', "tells who somebody is"),
+        ("sources.toml", 'programme = "sis"', 'programme = "sis"\nkeep = ["CSE"]', "every roster has its own 'cse'"),
         ("stewards.toml", "# Quiénes", "steward = 3\n# Quiénes", "key 'steward'"),
     ],
 )
@@ -66,6 +115,76 @@ def test_what_is_wrong_is_named(home, file, old, new, said):
         load(home)
     assert said in str(caught.value)
     assert file in caught.value.where
+
+
+STEWARD = '[[steward]]\nname = "rosa"\npublic_key = "{}"\nsince = 2026-01-01\n'
+
+
+@pytest.mark.parametrize("key", ["", "AAAA", "A" * 44, "ñ", f"{'A' * 42}B=", f" {'A' * 43}="])
+def test_a_stewards_key_is_the_one_spelling_of_32_bytes(home, key):
+    path = home / "config" / "stewards.toml"
+    path.write_text(STEWARD.format(f"{'A' * 43}="), encoding="utf-8")
+    assert len(load(home).stewards) == 1
+    path.write_text(STEWARD.format(key), encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"rosa.public_key.*\n.*rnu key signing"):
+        load(home)
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ({"resource": "ubigeos", "fields": ["ubigeo"]}, "did you mean 'ubigeo'"),
+        ({"resource": "ubigeo", "fields": ["ubigeoo"]}, "did you mean 'ubigeo'"),
+        ({"resource": "ubigeo", "fields": ["ubigeo", "reniec"]}, "as many fields"),
+        ({}, "not a Table Schema in JSON"),
+    ],
+)
+def test_a_foreign_key_to_anything_but_the_list_of_places_is_refused(home, key, said):
+    path = home / "schemas" / "rosters" / "pca.json"
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    schema["foreignKeys"] = [{"fields": ["ubigeo"], "reference": key}]
+    path.write_text(json.dumps(schema), encoding="utf-8")
+    with pytest.raises(SettingsError, match=said) as caught:
+        load(home)
+    assert "schemas/rosters/pca.json" in caught.value.where
+
+
+@pytest.mark.parametrize("rows", ["010101", "010101,", "010101,doce", ""])
+def test_a_population_file_that_cannot_be_read_is_told_at_once(home, rows):
+    change(home, "cubes.toml", '# population = "poblacion.csv"', 'population = "poblacion.csv"')
+    file = home / "config" / "poblacion.csv"
+    file.write_text("ubigeo,poblacion\n010101,12\n", encoding="utf-8")
+    assert load(home).inhabitants() == {"010101": 12}
+    file.write_text(f"ubigeo,poblacion\n{rows}\n" if rows else "codigo,personas\n1,2\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"poblacion\.csv"):
+        load(home)
+
+
+PERSONAL = re.compile(
+    r"apellid|nombre|\bap_|document|dni|direcci|domicilio|tel[eé]f|celular|correo|e-?mail|cuenta|hogar\b"
+)
+NOT_PERSONS = {"nombre_programa", "estado"}  # of a programme; of a household
+
+
+def test_columns_that_name_somebody_are_marked_so_that_none_is_ever_kept(home):
+    """A document's type is refused by its role, and names nobody alone; the open figures count and have no persons."""
+    looking, marked = set(), set()
+    for path in (home / "schemas").rglob("*.json"):
+        for field in json.loads(path.read_text(encoding="utf-8"))["fields"]:
+            words = f"{field['name']} {field['title']}".lower()
+            if PERSONAL.search(words) and "tipo" not in words and field["type"] == "string":
+                looking.add((path.name, field["name"]))
+            if field.get(IDENTIFIER):
+                marked.add((path.name, field["name"]))
+    assert {(f, c) for f, c in looking if c not in NOT_PERSONS} - marked == set()
+    assert {c for _, c in marked - looking} == {"observacion"}, "free text"
+    assert len(marked) > 30
+
+
+@pytest.mark.parametrize("delimiter", ["; ", "||", "¦", " "])
+def test_a_delimiter_may_be_any_characters(home, delimiter):
+    change(home, "sources.toml", 'delimiter = "|"', f'delimiter = "{delimiter}"')
+    assert delimiter in {s.format.delimiter for s in load(home).sources}
 
 
 def test_a_folder_that_is_none_says_what_to_do(tmp_path):
@@ -99,7 +218,9 @@ def test_a_bimonthly_source_stands_for_the_months_after_its_cut(home, period, cu
     assert str(juntos.cut(Period.parse(period))) == cut
 
 
-@pytest.mark.parametrize("wrong", ["2026", "2026-13", "2026-1", "26-01", "enero", "２０２６-01"])
+@pytest.mark.parametrize(
+    "wrong", ["2026", "2026-13", "2026-1", "26-01", "enero", "２０２６-01", "0000-01", "1899-12", "9999-12"]
+)
 def test_a_period_is_a_year_and_a_month(wrong):
     with pytest.raises(SettingsError, match="is no period"):
         Period.parse(wrong)

@@ -1,0 +1,23 @@
+"""The public face: what a release looks like as a dataset, and how its tables are replaced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ckan import plugins
+from ckan.plugins import toolkit
+
+WITHDRAWN = "extras_rnu_retirado:si"
+
+
+@toolkit.blanket.actions
+@toolkit.blanket.auth_functions
+class RnuPlugin(plugins.SingletonPlugin):
+    """Loaded as `rnu`."""
+
+    plugins.implements(plugins.IPackageController, inherit=True)
+
+    def before_dataset_search(self, search_params: dict[str, Any]) -> dict[str, Any]:
+        """What was withdrawn is found no more; its page stays, with a note."""
+        search_params["fq"] = f"{search_params.get('fq', '')} -{WITHDRAWN}".strip()
+        return search_params

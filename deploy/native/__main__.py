@@ -1,0 +1,134 @@
+"""`make portal` and `make portal-stop`: bring a portal up on this machine, see how it is, end it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from deploy.native import ckan, institution, machine, postgres, solr
+from deploy.native.home import Home
+from deploy.native.machine import Failed, Missing, folder
+from deploy.native.processes import Supervisor, http_answers
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """A real CKAN portal on this machine.
+
+    \b
+    Begin with:  python -m deploy.native up
+    """
+
+
+@main.command()
+def up() -> None:
+    """Install what is missing, start every service, and return when the portal answers. The same again mends it.
+
+    \b
+    Example:
+      python -m deploy.native up
+    """
+    home = Home.of_machine()
+    with told("packages"):
+        machine.install_packages()
+        machine.make_users(home)
+        folder(home.root, "root" if home.users.apart else home.users.web, 0o755)
+        folder(home.root / "run", "root" if home.users.apart else home.users.web, 0o755)
+        folder(home.root / "log", "root" if home.users.apart else home.users.web, 0o755)
+    with told("environment"):
+        ckan.install(home)
+    with told("solr"):
+        solr.install(home)
+    with told("settings"):
+        postgres.make_cluster(home)
+        redis(home)
+        ckan.configure(home)
+    supervisor = Supervisor(home)
+    with told("services"):
+        supervisor.begin()
+        supervisor.start("postgres", lambda: postgres.answers(home))
+        supervisor.start("redis", lambda: True)
+        supervisor.start("solr", http_answers(f"{solr.address(home)}/select?q=*:*&rows=0"))
+    with told("database"):
+        postgres.make_databases(home)
+        ckan.make_tables(home)
+        ckan.make_admin(home)
+    with told("ckan"):
+        supervisor.restart("web", http_answers(f"{home.url}/api/3/action/status_show"))
+        supervisor.restart("jobs", lambda: True)
+    with told("publish"):
+        institution.settle(home)
+        institution.publish(home)
+    click.echo(f"\nThe portal:     {home.url}/")
+    click.echo(f"Administrator:  {ckan.ADMIN}, password in {home.root / 'secrets' / 'password-admin'}")
+    click.echo(f"Its folder:     {home.root} (logs in log/)")
+    if not home.users.apart:
+        click.echo("Without root CKAN and the worker are one user: nothing keeps CKAN from the rosters here.")
+    click.echo("To end it:      make portal-stop")
+
+
+def redis(home: Home) -> None:
+    """Its settings: loopback, its own folder, nothing but what CKAN needs."""
+    root = folder(home.root / "redis", home.users.web, 0o700)
+    lines = [
+        "bind 127.0.0.1",
+        f"port {home.port('redis')}",
+        f"dir {root}",
+        "daemonize no",
+        "save 60 1",
+        "appendonly no",
+    ]
+    (root / "redis.conf").write_text("\n".join(lines) + "\n")
+    (root / "redis.conf").chmod(0o644)
+
+
+@main.command()
+def status() -> None:
+    """What runs.
+
+    \b
+    Example:
+      python -m deploy.native status
+    """
+    supervisor = Supervisor(Home.of_machine())
+    if not supervisor.file.exists() or not supervisor.runs():
+        click.echo("Nothing runs.")
+        sys.exit(3)
+    for name, state in supervisor.states().items():
+        click.echo(f"{name:10} {state}")
+
+
+@main.command()
+def stop() -> None:
+    """End what `up` started, and nothing else.
+
+    \b
+    Example:
+      python -m deploy.native stop
+    """
+    supervisor = Supervisor(Home.of_machine())
+    if supervisor.file.exists():
+        supervisor.end()
+    click.echo("The portal is stopped; its data stay.")
+
+
+@contextmanager
+def told(step: str) -> Iterator[None]:
+    """A line for each step with its time; a failure in plain words."""
+    began = time.perf_counter()
+    click.echo(f"{step:14}", nl=False)
+    try:
+        yield
+    except (Failed, Missing) as error:
+        click.echo("")
+        click.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(1)
+    click.echo(f"{time.perf_counter() - began:6.1f} s")
+
+
+if __name__ == "__main__":
+    main()

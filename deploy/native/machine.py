@@ -1,0 +1,111 @@
+"""What the machine must have before anything is started: packages, users, folders; and how to run as somebody."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from deploy.native.home import Home
+
+# what is looked for, and the Debian package that brings it
+NEEDED = {
+    "initdb": "postgresql",
+    "redis-server": "redis-server",
+    "javac": "openjdk-17-jdk-headless",
+    "mvn": "maven",
+    "ensurepip": "python3-venv",
+}
+PYTHON = "/usr/bin/python3"
+
+
+class Missing(Exception):
+    """The machine lacks something; the text says what, and how to get it."""
+
+
+class Failed(Exception):
+    """A program that set-up needs ended badly; the text says which, where and what it said last."""
+
+
+def postgres_program(name: str) -> str:
+    """A program of the newest PostgreSQL; Debian keeps them out of the path."""
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda p: int(p.parts[4]))
+    return str(found[-1]) if found else shutil.which(name) or ""
+
+
+def missing() -> list[str]:
+    """Debian packages that the portal needs and the machine lacks."""
+    has = {
+        "initdb": bool(postgres_program("initdb")),
+        "ensurepip": subprocess.run([PYTHON, "-c", "import ensurepip"], capture_output=True, check=False).returncode
+        == 0,
+    }
+    return [package for program, package in NEEDED.items() if not has.get(program, shutil.which(program) is not None)]
+
+
+def _succeeds(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def install_packages() -> list[str]:
+    """Install what is missing where we may; Missing says what to ask for where we may not."""
+    lacking = missing()
+    if not lacking:
+        return []
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise Missing(f"the portal needs: {' '.join(lacking)}\n  -> as root: apt-get install {' '.join(lacking)}")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    run(["apt-get", "update", "-qq"], env=environment)
+    # RUNLEVEL=1: Debian's own services are not started; the portal's have folders and ports of their own
+    run(["apt-get", "install", "-y", "-qq", *lacking], env={**environment, "RUNLEVEL": "1"})
+    return lacking
+
+
+def make_users(home: Home) -> None:
+    """The system users that run the portal, where we may make them."""
+    if not home.users.apart:
+        return
+    for user in (home.users.web, home.users.worker):
+        if subprocess.run(["id", "-u", user], capture_output=True, check=False).returncode:
+            run(
+                [
+                    "useradd",
+                    "--system",
+                    "--no-create-home",
+                    "--home-dir",
+                    str(home.root),
+                    "--shell",
+                    "/usr/sbin/nologin",
+                    user,
+                ]
+            )
+
+
+def folder(path: Path, owner: str, mode: int) -> Path:
+    """A folder that belongs to somebody, made if it is not there."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(mode)
+    if os.geteuid() == 0:
+        shutil.chown(path, owner, owner)
+    return path
+
+
+def run(
+    command: Sequence[str],
+    *,
+    user: str = "",
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+) -> str:
+    """Run a program to its end, as somebody; what it printed. Failed shows its last lines."""
+    asked = [*(("/usr/sbin/runuser", "-u", user, "--") if user and os.geteuid() == 0 else ()), *command]
+    done = subprocess.run(
+        asked, input=stdin, capture_output=True, text=True, cwd=cwd, env=dict(env) if env else None, check=False
+    )
+    if done.returncode:
+        last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
+        raise Failed(f"{Path(command[0]).name} {' '.join(command[1:3])} ended with {done.returncode}:\n{last}")
+    return done.stdout
