@@ -49,7 +49,9 @@ NO_NULL = "\x01"  # a text no cell has: keeps '' and null apart
 STAND_IN = "\U0010ffff"  # a character no text has: stands for a delimiter of several characters
 XLSX_BYTES = 2_000_000_000  # unpacked; a workbook is read whole
 XLSX_CELLS = 64_000_000  # of the rectangle from A1 to the last cell, which the reader makes room for
-DAMAGED = (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, struct.error, zlib.error, lzma.LZMAError)
+DAMAGED = (  # what `zipfile` has raised in tests on ZIPs with wrong bytes
+    zipfile.BadZipFile, EOFError, LookupError, RuntimeError, ValueError, struct.error, zlib.error, lzma.LZMAError
+)  # fmt: skip
 UTF8 = frozenset({"utf-8", "utf_8", "utf8", "utf-8-sig", "utf_8_sig", "ascii"})
 SINGLE_BYTE = frozenset({"iso8859-1", "iso8859-15", "cp1252", "cp850"})  # as `codecs` calls them
 
@@ -113,10 +115,9 @@ def _unzip(file: Fetched, layout: Layout, targets: Iterator[Path]) -> Iterator[t
     """The members that the layout wants, each unpacked to one of our own names and called by its path in the ZIP."""
     with _whole("ZIP", file.name):
         archive = zipfile.ZipFile(file.path)
+        found = [info for info in archive.infolist() if not info.is_dir()]
     with archive:
-        infos = [
-            i for i in archive.infolist() if not i.is_dir() and fnmatch.fnmatch(Path(i.filename).name, layout.members)
-        ]
+        infos = [i for i in found if fnmatch.fnmatch(Path(i.filename).name, layout.members)]
         if not infos:
             raise Unreadable(f"the ZIP has no member like '{layout.members}'", file.name)
         if sum(i.file_size for i in infos) > layout.max_bytes:  # more than the stated size is never read
@@ -413,7 +414,7 @@ class _Extent:
     def feed(self, chunk: bytes) -> None:
         try:
             self._parser.Parse(chunk)
-        except (expat.ExpatError, ValueError) as error:
+        except (expat.ExpatError, ValueError, LookupError) as error:
             raise Unreadable("not a whole XLSX workbook (a part of it is no plain XML)", self._name) from error
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:

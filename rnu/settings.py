@@ -124,7 +124,7 @@ class Format:
 
     type: Literal["delimited", "xlsx"]
     encoding: str = "utf-8"
-    delimiter: str = ","
+    delimiter: str = ","  # one character, or several
     quote: str = '"'
     zip: bool = False
     members: str = "*"  # which members of a ZIP (glob)

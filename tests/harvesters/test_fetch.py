@@ -1,5 +1,6 @@
 """Deliveries come home from folders and real HTTP servers."""
 
+import contextlib
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +29,11 @@ class Server(BaseHTTPRequestHandler):
             type(self).failures -= 1
             self.send_error(503)
             return
+        if name == "asleep.csv":
+            self.send_response(503)
+            self.send_header("Retry-After", "3600")
+            self.end_headers()
+            return
         if name == "gone.csv":
             self.send_error(404)
             return
@@ -38,14 +44,25 @@ class Server(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("ETag", '"v1"')
         cut = name == "short.csv" or (name == "once-short.csv" and len(type(self).seen) == 1)
-        self.send_header("Content-Length", str(len(BODY)))
+        self.send_header("Content-Length", "abc" if name == "odd-length.csv" else str(len(BODY)))
         self.end_headers()
+        if name == "drip.csv":
+            drip(self.wfile)
+            return
         if name == "slow.csv":
             time.sleep(2)
         self.wfile.write(BODY[:500] if cut else BODY)
 
     def log_message(self, *_):
         pass
+
+
+def drip(out) -> None:
+    """One byte after the other, never so slowly that a single wait is too long."""
+    with contextlib.suppress(OSError):
+        for byte in BODY[:150]:
+            out.write(bytes([byte]))
+            time.sleep(0.05)
 
 
 @pytest.fixture
@@ -80,6 +97,39 @@ def test_a_tired_server_is_asked_again(server, tmp_path):
     Server.failures = 2
     assert get(f"{server}/tired.csv", tmp_path).file.size == len(BODY)
     assert len(Server.seen) == 3
+
+
+def test_a_server_that_stays_tired_is_quoted(server, tmp_path):
+    Server.failures = 9
+    with pytest.raises(Unavailable, match=r"the server answered 503 \(asked 2 times\)"):
+        get(f"{server}/tired.csv", tmp_path, retries=1)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("drip.csv", "took longer than the time allowed"), ("asleep.csv", "the server answered 503")],
+)
+def test_no_server_takes_more_time_than_it_is_given(server, tmp_path, path, said):
+    started = time.monotonic()
+    with pytest.raises(Unavailable, match=said):
+        get(f"{server}/{path}", tmp_path, timeout=0.2)
+    assert time.monotonic() - started < 4
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["padron%00", "%2e%2e", "%2e", "", "a%0ab", "n" * 256])
+def test_an_address_without_a_name_for_a_file_gives_it_ours(server, tmp_path, path):
+    assert get(f"{server}/{path}", tmp_path).file.path == tmp_path / "delivery"
+
+
+def test_a_length_that_is_no_number_is_not_minded(server, tmp_path):
+    assert get(f"{server}/odd-length.csv", tmp_path).file.size == len(BODY)
+
+
+@pytest.mark.parametrize("url", ["http://h:abc/a.csv", "http://" + "n" * 70 + ".org/a.csv", "nowhere"])
+def test_an_address_that_is_none_is_unavailable(tmp_path, url):
+    with pytest.raises(Unavailable, match="cannot be asked"):
+        get(url, tmp_path, retries=0)
 
 
 def test_a_body_cut_short_is_asked_for_again_and_never_kept(server, tmp_path):
