@@ -13,6 +13,7 @@ from tests.line.institution import PERIODS, House, found
 
 ORGANISATION, PREFIX = "pruebas", "prueba"
 CUBES = ("usuarios", "hogares", "alumnos")
+NAMES = [f"{PREFIX}-{cube}" for cube in CUBES]
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +66,17 @@ def write_token(house: House, token: str) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def served(signed, tmp_path_factory, admin) -> Iterator[House]:
+    """An institution whose first period is on the portal, for tests that change nothing."""
+    clean(admin)
+    house = signed.copy(tmp_path_factory.mktemp("served") / "house")
+    said = house.rnu("publish")
+    assert said.code == 0, said.err
+    yield house
+    clean(admin)
+
+
 @pytest.fixture
 def house(signed, tmp_path, admin) -> Iterator[House]:
     """A copy of the institution; what it published is gone afterwards."""
@@ -83,3 +95,13 @@ def clean(admin: RemoteCKAN) -> None:
             if resource["datastore_active"]:
                 admin.action.datastore_delete(resource_id=resource["id"], force=True)
         admin.action.dataset_purge(id=live["id"])
+
+
+def shown(visitor: RemoteCKAN) -> dict[str, dict]:
+    """What a visitor's search finds of the tests' organisation."""
+    found = visitor.action.package_search(fq=f"organization:{ORGANISATION}", rows=100)["results"]
+    return {live["name"]: live for live in found}
+
+
+def addresses(live: dict) -> list[tuple[str, str]]:
+    return [(r["id"], r["url"]) for r in live["resources"]]

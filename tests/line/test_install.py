@@ -1,6 +1,7 @@
 """The package works where it is installed: from a wheel with its own defaults, and from a checkout as it stands."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -97,3 +98,14 @@ def test_the_wheel_is_what_runs_there(installed):
 def test_a_checkout_reads_its_defaults_where_they_stand():
     assert defaults.folder() == ROOT
     assert (defaults.folder() / "config" / "sources.toml").is_file()
+
+
+def test_both_lock_files_name_the_same_versions():
+    """So that one program runs alike in the line's environment and in the portal's."""
+    line, portal = (_locked(ROOT / name) for name in ("requirements.lock", "requirements-portal.lock"))
+    assert len(line) > 50
+    assert {name: portal.get(name) for name in line} == line
+
+
+def _locked(path: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9_.-]+)(?:\[[a-z,]+\])?==(\S+)", path.read_text(encoding="utf-8"), re.M))

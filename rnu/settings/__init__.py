@@ -1,0 +1,51 @@
+"""The institution's configuration, read once into frozen types.
+
+`load(home)` reads `config/*.toml` of an institution's folder. An unknown or wrong key is refused with file, key and a
+suggestion; nothing is guessed. Secrets never stand here: see `rnu.secrets`.
+"""
+
+from rnu.settings.checks import IDENTIFIER
+from rnu.settings.load import load
+from rnu.settings.types import (
+    Category,
+    Codes,
+    Cube,
+    CubeDimension,
+    CubeLevel,
+    Fetch,
+    Fields,
+    Format,
+    Institution,
+    Kind,
+    Name,
+    Period,
+    Portal,
+    Programme,
+    Settings,
+    Source,
+    Steward,
+    Unit,
+)
+
+__all__ = [
+    "IDENTIFIER",
+    "Category",
+    "Codes",
+    "Cube",
+    "CubeDimension",
+    "CubeLevel",
+    "Fetch",
+    "Fields",
+    "Format",
+    "Institution",
+    "Kind",
+    "Name",
+    "Period",
+    "Portal",
+    "Programme",
+    "Settings",
+    "Source",
+    "Steward",
+    "Unit",
+    "load",
+]

@@ -1,0 +1,278 @@
+"""What no single key can tell: names must exist where they are used, and everything must fit together."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import json
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterable
+from pathlib import Path
+from string import Formatter
+
+from anonymize.policy import MOST
+from rnu.errors import SettingsError
+from rnu.settings.suggestion import did_you_mean
+from rnu.settings.types import Cube, Fetch, Format, Kind, Portal, Settings, Source, Steward
+
+ID = r"[a-z][a-z0-9_]*"  # becomes part of file names, columns and addresses
+OWN = ("programme", "row", "pseudonym", "place", "sex", "age", "cse", "cse_from", "cse_until", "weight")  # a roster's
+COUNTED = ("sex", "age", "cse")  # of these, what a cube may count by
+PLACEHOLDERS = ("cut", "cut_compact")
+IDENTIFIER = "rnu:identificador"  # marks a schema's column that names somebody, or leads to them
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252", "cp850")  # what sectors send; others are taken, too
+
+
+def cross_check(settings: Settings) -> None:
+    """Names must exist where they are used, and stand once where they are made."""
+    _ids("programmes.toml", "programme", [p.id for p in settings.programmes])
+    _ids("sources.toml", "source", [s.id for s in settings.sources])
+    _ids("cubes.toml", "cube", [c.id for c in settings.cubes])
+    _ids("portals.toml", "portal", [p.id for p in settings.portals])
+    for portal in settings.portals:
+        _check_portal(portal)
+    if not settings.portals:
+        raise SettingsError("no portal is configured", where="config/portals.toml: portal", remedy="add a [[portal]]")
+    _unique("stewards.toml", "public_key", [s.public_key for s in settings.stewards])
+    for steward in settings.stewards:
+        _check_public_key(steward)
+    programmes = {p.id for p in settings.programmes}
+    for programme in settings.programmes:
+        if not programme.names:
+            raise SettingsError(f"programme '{programme.id}' has no name", where="config/programmes.toml: names")
+    for source in settings.sources:
+        _check_source(source, programmes, settings)
+    served = [s.programme for s in settings.sources if s.kind is Kind.ROSTER]
+    _unique("sources.toml", "source of programme", served)
+    for id in settings.quorum:
+        _known(id, {s.id for s in settings.rosters()}, "config/sources.toml: quorum")
+    settings.inhabitants()
+    _check_in_one_cube(settings.cubes)
+    for cube in settings.cubes:
+        _check_cube(cube, programmes, settings)
+
+
+def _check_portal(portal: Portal) -> None:
+    for how, key in (("folder", "where"), ("ckan", "organization")):
+        if portal.how == how and not getattr(portal, key):
+            where = f"config/portals.toml: {portal.id}.{key}"
+            raise SettingsError(f"a portal of kind '{how}' needs '{key}'", where=where)
+
+
+def _check_public_key(steward: Steward) -> None:
+    """A key is compared as it is written: another spelling of the same 32 bytes would pass for another person."""
+    try:
+        key = b64decode(steward.public_key, validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != 32 or b64encode(key).decode() != steward.public_key:
+        raise SettingsError(
+            "not the base64 of an Ed25519 key's 32 bytes",
+            where=f"config/stewards.toml: {steward.name}.public_key",
+            remedy="copy the line that `rnu key signing` prints",
+        )
+
+
+def _check_source(source: Source, programmes: set[str], settings: Settings) -> None:
+    where = f"config/sources.toml: {source.id}"
+    if source.kind is Kind.ROSTER:
+        _known(source.programme, programmes, f"{where}.programme")
+    elif source.programme:
+        raise SettingsError(f"a source of kind '{source.kind}' has no programme", where=f"{where}.programme")
+    if not settings.schema_path(source).is_file():
+        raise SettingsError(f"schema '{source.schema}' is not in schemas/", where=f"{where}.schema")
+    if not 0 <= source.tolerance < 1:
+        raise SettingsError("a tolerance is a share from 0 to less than 1", where=f"{where}.tolerance")
+    if source.calendar.every < 1 or not 1 <= source.calendar.anchor <= 12:
+        raise SettingsError("a calendar has every >= 1 and anchor 1-12", where=f"{where}.calendar")
+    if source.kind is not Kind.OPEN and not source.fields.place:
+        raise SettingsError(
+            "no column says the place", where=f"{where}.fields.place", remedy='for example place = ["UBIGEO"]'
+        )
+    _check_where(source.fetch, f"{where}.fetch.where")
+    _check_format(source.format, f"{where}.format")
+    _check_schema(source, settings, where)
+
+
+def _check_where(fetch: Fetch, where: str) -> None:
+    try:
+        parts = [(name, spec, how) for _, name, spec, how in Formatter().parse(fetch.where) if name is not None]
+    except ValueError as error:
+        raise SettingsError(f"not an address: {error}", where=where, remedy="close every { with a }") from error
+    for name, spec, how in parts:
+        if name not in PLACEHOLDERS or spec or how:
+            near = did_you_mean(name, PLACEHOLDERS)
+            raise SettingsError(f"'{{{name}}}' stands for nothing", where=where, remedy=near)
+    path = Path(fetch.where)
+    if fetch.how == "folder" and (path.is_absolute() or not path.parts):
+        raise SettingsError(
+            "not a path below `root`", where=where, remedy="set `root`, which may be absolute, and go on from there"
+        )
+    if fetch.how == "folder" and any("**" in part and part != "**" for part in path.parts):
+        raise SettingsError("`**` stands for whole folders", where=where, remedy="write * inside a name")
+
+
+def _check_format(form: Format, where: str) -> None:
+    """A layout that nothing could be read by is the institution's mistake, not the owner's."""
+    try:
+        "".encode(form.encoding)  # of text: `codecs` knows others
+        codecs.getincrementaldecoder(form.encoding)
+    except (LookupError, ValueError) as error:
+        near = did_you_mean(form.encoding, ENCODINGS)
+        raise SettingsError(f"no encoding '{form.encoding}'", where=f"{where}.encoding", remedy=near) from error
+    if len(form.quote) > 1 or form.quote in ("\r", "\n", "\0"):
+        raise SettingsError(
+            "a quote is one character", where=f"{where}.quote", remedy='for example "\'"; "" where nothing is quoted'
+        )
+    if not form.delimiter or set(form.delimiter) & {"\r", "\n", "\0", form.quote}:
+        raise SettingsError(
+            "a delimiter is one or more characters, no line end and no quote",
+            where=f"{where}.delimiter",
+            remedy='for example ";", "\\t" or "; "',
+        )
+    for key, number, least in (
+        ("skip_rows", form.skip_rows, 0),
+        ("max_rows", form.max_rows, 1),
+        ("sheet", form.sheet, 0),
+    ):
+        if isinstance(number, int) and number < least:
+            raise SettingsError(f"{key} is {least} or more", where=f"{where}.{key}")
+
+
+def _check_schema(source: Source, settings: Settings, where: str) -> None:
+    """What a source and its schema must agree on before any row is read."""
+    file = f"schemas/{source.schema}"
+    try:
+        schema = json.loads(settings.schema_path(source).read_text(encoding="utf-8"))
+        marked = {field["name"] for field in schema["fields"] if field.get(IDENTIFIER)}
+        keys = [
+            (k["fields"], k["reference"]["resource"], k["reference"]["fields"]) for k in schema.get("foreignKeys", ())
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SettingsError("not a Table Schema in JSON", where=file, remedy="mend it, or copy one of ours") from error
+    _check_keep(source, marked, f"{where}.keep")
+    places = _header(settings.gazetteer_path)
+    for own, resource, reference in keys:
+        here, there = ([columns] if isinstance(columns, str) else columns for columns in (own, reference))
+        _known(resource, ["ubigeo"], f"{file}: foreignKeys.reference.resource")
+        for column in there:
+            _known(column, places, f"{file}: foreignKeys.reference.fields")
+        if len(here) != len(there):
+            raise SettingsError("a foreign key has as many fields here as there", where=f"{file}: foreignKeys")
+
+
+def _check_keep(source: Source, marked: set[str], where: str) -> None:
+    """No column that tells who somebody is, and none that takes the name of one that every roster has."""
+    marked = {source.fields.document_type, source.fields.document_number, source.fields.birth_date, *marked}
+    for column in source.keep:
+        if column in marked:
+            raise SettingsError(
+                f"column '{column}' tells who somebody is", where=where, remedy="leave it out: no roster keeps it"
+            )
+        if column.lower() in OWN:
+            raise SettingsError(
+                f"every roster has its own '{column.lower()}'",
+                where=where,
+                remedy="leave it out, or have the column delivered under another name",
+            )
+
+
+def _header(path: Path) -> list[str]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return next(csv.reader(file), [])
+    except OSError as error:
+        raise SettingsError(
+            "the reference list of places cannot be read", where=str(path), remedy="`rnu init` copies one; put it back"
+        ) from error
+
+
+def _check_in_one_cube(cubes: tuple[Cube, ...]) -> None:
+    """Each cube is protected alone: two tables of the same people tell by their difference what both withhold."""
+    first: dict[str, str] = {}
+    for cube in cubes:
+        for id in cube.programmes:
+            if id in first:
+                raise SettingsError(
+                    f"programme '{id}' stands in cube '{first[id]}' already",
+                    where=f"config/cubes.toml: {cube.id}.programmes",
+                    remedy="count it in one cube: small counts would show in the difference between two",
+                )
+            first[id] = cube.id
+
+
+def _check_cube(cube: Cube, programmes: set[str], settings: Settings) -> None:
+    where = f"config/cubes.toml: {cube.id}"
+    for id in (*cube.programmes, *cube.thresholds, *cube.structural):
+        _known(id, programmes, where)
+    for id in cube.programmes:
+        if settings.programme(id).unit is not cube.unit:
+            raise SettingsError(f"programme '{id}' counts another unit than the cube", where=f"{where}.unit")
+    kept = {c for s in settings.sources if s.programme in cube.programmes for c in s.keep}
+    for dimension in cube.dimension:
+        _known(dimension.column, (*COUNTED, *kept), f"{where}.dimension.{dimension.id}.column")
+    _check_dimensions(cube, where)
+    _check_design(cube, where)
+    if cube.population_floor and settings.population is None:
+        raise SettingsError(
+            "a population floor needs a population file", where=f"{where}.population_floor", remedy="set `population`"
+        )
+
+
+def _check_dimensions(cube: Cube, where: str) -> None:
+    _ids("cubes.toml", f"{cube.id}.dimension", [d.id for d in cube.dimension])
+    known = {d.id: {c.id for c in d.category} for d in cube.dimension}
+    for dimension in cube.dimension:
+        _unique("cubes.toml", f"{cube.id}.{dimension.id}.category", [c.id for c in dimension.category])
+        if "total" in known[dimension.id]:
+            raise SettingsError("'total' is kept for totals", where=f"{where}.dimension.{dimension.id}")
+    for exempt in cube.structural.values():
+        for name, categories in exempt.items():
+            _known(name, known, f"{where}.structural")
+            for category in categories:
+                _known(category, known[name], f"{where}.structural.{name}")
+
+
+def _check_design(cube: Cube, where: str) -> None:
+    if [level.id for level in cube.level] != ["nacion", "departamento", "provincia", "distrito"]:
+        raise SettingsError(
+            "levels are nacion, departamento, provincia, distrito, in this order", where=f"{where}.level"
+        )
+    crosses = [level.crosses for level in cube.level]
+    if crosses != sorted(crosses, reverse=True) or crosses[0] > len(cube.dimension) or crosses[-1] < 0:
+        raise SettingsError("a level shows at most the crosses of the level above", where=f"{where}.level.crosses")
+    if min((cube.threshold, *cube.thresholds.values())) < 3:
+        raise SettingsError("a threshold below 3 protects nobody", where=f"{where}.threshold")
+    if max((cube.threshold, *cube.thresholds.values())) > MOST:
+        raise SettingsError(f"a threshold is at most {MOST}", where=f"{where}.threshold")
+    if not 0 < cube.dominance <= 1:
+        raise SettingsError(
+            "a dominance is a share above 0, to 1 at most", where=f"{where}.dominance", remedy="for example 0.9"
+        )
+    if any(k < cube.threshold for k in cube.thresholds.values()):
+        raise SettingsError("a programme's threshold can only be higher than the cube's", where=f"{where}.thresholds")
+    if not 1 <= cube.year_month <= 12:
+        raise SettingsError("a month is 1-12", where=f"{where}.year_month")
+
+
+def _known(id: str, known: Iterable[str], where: str) -> None:
+    if id not in set(known):
+        raise SettingsError(f"'{id}' is not known", where=where, remedy=did_you_mean(id, known))
+
+
+def _ids(file: str, what: str, ids: list[str]) -> None:
+    _unique(file, what, ids)
+    for id in ids:
+        if not re.fullmatch(ID, id):
+            raise SettingsError(
+                f"{what} '{id}' is no id",
+                where=f"config/{file}",
+                remedy="small letters without accents, digits and _, a letter first",
+            )
+
+
+def _unique(file: str, what: str, ids: list[str]) -> None:
+    twice = sorted({id for id in ids if ids.count(id) > 1})
+    if twice:
+        raise SettingsError(f"{what} '{twice[0]}' stands twice", where=f"config/{file}")

@@ -1,0 +1,55 @@
+"""What visitors of a real CKAN get of a release."""
+
+import subprocess
+
+import pytest
+from ckanapi import NotAuthorized, NotFound
+
+from tests.ckan.conftest import NAMES, PREFIX, shown
+
+pytestmark = pytest.mark.portal
+
+
+def test_a_release_is_served_as_it_was_signed_and_has_the_same_digest_on_both_portals(served, visitor):
+    assert sorted(shown(visitor)) == sorted(NAMES)
+    compared = [served.rnu("verify-portal", portal, "--json").json for portal in ("sitio", "ckan")]
+    assert [c["differences"] for c in compared] == [[], []]
+    assert compared[0]["digest"] == compared[1]["digest"]
+    assert (compared[1]["files"], compared[1]["tables"]) == (36, 12)
+
+
+@pytest.mark.usefixtures("served")
+def test_a_table_has_declared_types_a_dictionary_and_a_name_for_good(visitor):
+    asked = {"resource_id": f"{PREFIX}_usuarios_distrito", "filters": {"ubigeo": "240101"}, "limit": 5}
+    found = visitor.call_action("datastore_search", asked)
+    types = {field["id"]: field["type"] for field in found["fields"]}
+    assert (types["ubigeo"], types["usuarios"]) == ("text", "int8")
+    assert all(field["info"]["label"] and field["info"]["notes"] for field in found["fields"][1:])
+    assert {row["ubigeo"] for row in found["records"]} == {"240101"}
+
+
+def test_published_again_nothing_changes(served, visitor):
+    before = shown(visitor)
+    said = served.rnu("publish", "ckan")
+    assert (said.code, "nothing new" in said.out) == (0, True)
+    assert shown(visitor) == before
+
+
+@pytest.mark.usefixtures("served")
+def test_nothing_of_the_preparation_is_seen_or_left(visitor, admin):
+    beside = f"{PREFIX}-usuarios-en-preparacion"
+    with pytest.raises((NotAuthorized, NotFound)):
+        visitor.action.package_show(id=beside)
+    assert admin.action.package_show(id=beside)["resources"] == []
+
+
+def test_ckans_user_reads_nothing_of_the_institution(portal):
+    if not portal.users.apart:
+        pytest.skip("without root CKAN and the worker are one user")
+
+    def reads(user: str) -> bool:
+        listing = ["/usr/sbin/runuser", "-u", user, "--", "ls", str(portal.institution / "store" / "rosters")]
+        return subprocess.run(listing, capture_output=True, check=False).returncode == 0
+
+    assert reads(portal.users.worker)
+    assert not reads(portal.users.web)
