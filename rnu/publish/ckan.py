@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
-from uuid import NAMESPACE_URL, uuid5
+from uuid import uuid4
 
 import pandas as pd
 import requests
@@ -159,19 +159,19 @@ class CkanPortal:
             self._refuse_foreign(live, dataset.id)
             edited = self._edited(live)
             if live["rnu_huella"] == print_ and not (edited or live["private"]):
-                return False
+                return self._seal(live["id"]) if not live["rnu_escrito"] else False
         else:
             live = self._call("package_create", {**target, "resources": without_files(target), "private": True})
-        self._load(dataset, target, live, site, print_)
+        self._load(dataset, target, live, site)
         self._reveal(dataset, target, live, site, print_)
         return True
 
-    def _load(self, dataset: Dataset, target: Node, live: Node, site: Path, print_: str) -> None:
+    def _load(self, dataset: Dataset, target: Node, live: Node, site: Path) -> None:
         """Load all tables beside those that are read, compare them, and put them in place at once."""
         missing = [r for r in without_files(target) if r["id"] not in {known["id"] for known in live["resources"]}]
         if missing:
             self._call("package_patch", {"id": live["id"], "resources": [*live["resources"], *missing]})
-        beside = self._stage(dataset, target, print_)
+        beside = self._stage(dataset, target)
         tables = []
         for level in dataset.levels:
             staged = beside[level.level]
@@ -191,10 +191,11 @@ class CkanPortal:
             self._drop(str(table["staged_id"]))
         self._call("package_patch", {"id": beside["id"], "resources": []})
 
-    def _stage(self, dataset: Dataset, target: Node, print_: str) -> dict[str, str]:
+    def _stage(self, dataset: Dataset, target: Node) -> dict[str, str]:
         """A private dataset with one empty resource per level; ids by level, and the dataset's own."""
         wanted = staging(target, self.portal)
-        ids = {level.level: str(uuid5(NAMESPACE_URL, f"{print_}/{level.level}")) for level in dataset.levels}
+        # never used before: a table keeps the names of its indexes when it comes to stand in another's place
+        ids = {level.level: str(uuid4()) for level in dataset.levels}
         resources = [
             {"id": id, "name": level, "url": "_datastore_only_resource", "url_type": "datastore"}
             for level, id in ids.items()
@@ -280,8 +281,7 @@ class CkanPortal:
                 "update": json.dumps(final, ensure_ascii=False),
             }
             self._call("package_revise", asked, files=uploads)
-        written = self._call("package_show", {"id": live["id"]})
-        self._call("package_patch", {"id": live["id"], "rnu_escrito": state(written)})
+        self._seal(live["id"])
 
     def _withdraw(self, live: Node) -> bool:
         """Take a dataset out of files, tables and search; its page stays, with a note."""
@@ -297,8 +297,12 @@ class CkanPortal:
             "rnu_publicaciones": "[]", "rnu_escrito": "",
         }  # fmt: skip
         self._call("package_patch", gone)
-        written = self._call("package_show", {"id": live["id"]})
-        self._call("package_patch", {"id": live["id"], "rnu_escrito": state(written)})
+        return self._seal(live["id"])
+
+    def _seal(self, id: str) -> bool:
+        """Note how the portal gives a dataset back, so that a change by hand is noticed later."""
+        written = self._call("package_show", {"id": id})
+        self._call("package_patch", {"id": id, "rnu_escrito": state(written)})
         return True
 
     # --- asking the portal -------------------------------------------------------------------------------------------

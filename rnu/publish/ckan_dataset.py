@@ -75,7 +75,10 @@ def package(dataset: Dataset, portal: Portal, institution: Institution) -> Node:
         "rnu_notas": _json(dataset.notes()),
         "rnu_digest": dataset.latest.digest,
         "rnu_retirado": "",
-        "resources": [_resource(name, file, level, role, institution) for file, level, role in files(dataset)],
+        "resources": [
+            _resource(name, file, level, role, alias(dataset, level, portal), institution)
+            for file, level, role in files(dataset)
+        ],
     }
 
 
@@ -91,7 +94,7 @@ def files(dataset: Dataset) -> list[tuple[Download, str, str]]:
     ]
 
 
-def _resource(name: str, file: Download, level: str, role: str, institution: Institution) -> Node:
+def _resource(name: str, file: Download, level: str, role: str, table: str, institution: Institution) -> Node:
     return {
         "id": resource_id(name, level, file.format),
         "name": file.title,
@@ -107,7 +110,7 @@ def _resource(name: str, file: Download, level: str, role: str, institution: Ins
         "language": [SPANISH],
         "rnu_nivel": level,
         "rnu_papel": role,
-        **({"datastore_active": True} if role == SERIES else {}),
+        **({"datastore_active": True, "rnu_tabla": table} if role == SERIES else {}),
     }
 
 

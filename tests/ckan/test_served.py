@@ -1,8 +1,12 @@
 """What visitors of a real CKAN get of a release."""
 
+import html
+import re
 import subprocess
+import sys
 
 import pytest
+import requests
 from ckanapi import NotAuthorized, NotFound
 
 from tests.ckan.conftest import NAMES, PREFIX, shown
@@ -33,6 +37,26 @@ def test_published_again_nothing_changes(served, visitor):
     said = served.rnu("publish", "ckan")
     assert (said.code, "nothing new" in said.out) == (0, True)
     assert shown(visitor) == before
+
+
+@pytest.mark.usefixtures("served")
+@pytest.mark.parametrize(("call", "program"), [("api-curl", ["sh", "-c"]), ("api-python", [sys.executable, "-c"])])
+def test_the_calls_that_a_page_offers_can_be_copied_and_run(portal, call, program):
+    page = requests.get(f"{portal.url}/dataset/{NAMES[0]}", timeout=60).text
+    code = html.unescape(re.search(rf'id="{call}">(.*?)</pre>', page, re.DOTALL)[1])
+    said = subprocess.run([*program, code], capture_output=True, text=True, check=True).stdout
+    assert "240101" in said
+
+
+@pytest.mark.usefixtures("served")
+@pytest.mark.parametrize("path", ["/", "/dataset/", f"/dataset/{NAMES[0]}", "/about", f"/dataset/activity/{NAMES[0]}"])
+def test_a_visitors_pages_are_there_and_in_spanish(portal, path):
+    page = requests.get(f"{portal.url}{path}", timeout=60)
+    assert page.status_code == 200
+    assert '<html lang="es"' in page.text
+    assert not {"Followers", "There is no description", "Powered by", "Welcome"} & set(
+        re.findall(r"[A-Z][\w ]+", page.text)
+    )
 
 
 @pytest.mark.usefixtures("served")

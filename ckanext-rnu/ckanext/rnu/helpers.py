@@ -35,11 +35,6 @@ def rnu_levels(package: Node) -> list[Node]:
     return found
 
 
-def rnu_alias(package: Node, level: str) -> str:
-    """The name under which a level's table is asked for."""
-    return f"{package['name'].partition('-')[0]}_{package['rnu_cuadro']}_{level}"
-
-
 def rnu_datasets() -> list[Node]:
     """All datasets that hold releases, by title."""
     asked = {"fq": "extras_rnu_cuadro:*", "rows": 100, "sort": "title_string asc"}
