@@ -17,10 +17,11 @@ def breakdowns(cube: Cube) -> tuple[Breakdown, ...]:
     )
 
 
-def crosses(cube: Cube, period: Period) -> tuple[int, ...]:
+def crosses(cube: Cube, programme: str, period: Period) -> tuple[int, ...]:
     """The most dimensions that each level shows in a period, root first: once a year, or totals only."""
     yearly = period.month == cube.year_month
-    return tuple(level.crosses if level.every == "period" or yearly else 0 for level in cube.level)
+    shown = zip(cube.level, cube.crosses(programme), strict=True)
+    return tuple(most if level.every == "period" or yearly else 0 for level, most in shown)
 
 
 def policy(cube: Cube, programme: str, period: Period, population: Mapping[str, int], gazetteer: Gazetteer) -> Policy:
@@ -28,7 +29,7 @@ def policy(cube: Cube, programme: str, period: Period, population: Mapping[str, 
     small = {d.code for d in gazetteer.districts if population.get(d.code, 0) < cube.population_floor}
     return Policy(
         threshold=cube.thresholds.get(programme, cube.threshold),
-        crosses=crosses(cube, period),
+        crosses=crosses(cube, programme, period),
         totals_only=frozenset(small),
         dominance=cube.dominance,
         structural={name: frozenset(c) for name, c in cube.structural.get(programme, {}).items()},

@@ -42,7 +42,7 @@ def up() -> None:
     with told("environment"):
         ckan.install(home)
     with told("solr"):
-        solr.install(home)
+        reindex = solr.install(home)
     with told("settings"):
         postgres.make_cluster(home)
         redis(home)
@@ -52,11 +52,14 @@ def up() -> None:
         supervisor.begin()
         supervisor.start("postgres", lambda: postgres.answers(home))
         supervisor.start("redis", lambda: True)
-        supervisor.start("solr", http_answers(f"{solr.address(home)}/select?q=*:*&rows=0"))
+        begin = supervisor.restart if reindex else supervisor.start
+        begin("solr", http_answers(f"{solr.address(home)}/select?q=*:*&rows=0"))
     with told("database"):
         postgres.make_databases(home)
         ckan.make_tables(home)
         ckan.make_admin(home)
+        if reindex:
+            ckan.ckan(home, "search-index", "rebuild")
     with told("ckan"):
         supervisor.restart("web", http_answers(f"{home.url}/api/3/action/status_show"))
         supervisor.restart("jobs", lambda: True)

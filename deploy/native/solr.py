@@ -7,13 +7,15 @@ from pathlib import Path
 
 from deploy.native.home import CHECKOUT, Home
 from deploy.native.machine import folder, run
+from deploy.solr.spanish import spanish, synonyms
+from rnu.settings import load
 
 HERE = CHECKOUT / "deploy" / "solr"
 CORE = "ckan"
 
 
-def install(home: Home) -> None:
-    """Jars, once for a version, and the configuration, each time."""
+def install(home: Home) -> bool:
+    """Jars, once for a version, and the configuration; whether what is indexed, or how, is another one now."""
     root = folder(home.root / "solr", home.users.web, 0o755)
     wanted = (HERE / "pom.xml").read_bytes()
     if not (root / "pom.xml").exists() or (root / "pom.xml").read_bytes() != wanted:
@@ -28,15 +30,24 @@ def install(home: Home) -> None:
         shutil.rmtree(build)
     shutil.copy(HERE / "Launcher.java", root / "Launcher.java")
     core = root / "home" / CORE
+    before = _configuration(core / "conf")
     (core / "conf").mkdir(parents=True, exist_ok=True)
     shutil.copy(HERE / "solr.xml", root / "home" / "solr.xml")
     shutil.copy(HERE / "core.properties", core / "core.properties")
     for file in (HERE / "conf").iterdir():
         shutil.copy(file, core / "conf" / file.name)
-    shutil.copy(_ckan_schema(home), core / "conf" / "schema.xml")
+    (core / "conf" / "schema.xml").write_text(spanish(_ckan_schema(home).read_text(encoding="utf-8")), encoding="utf-8")
+    names = [[name.text for name in programme.names] for programme in load(CHECKOUT).programmes]
+    words = (HERE / "conf" / "synonyms.txt").read_text(encoding="utf-8")
+    (core / "conf" / "synonyms.txt").write_text(synonyms(words, names), encoding="utf-8")
     folder(home.root / "log" / "solr", home.users.web, 0o750)
     for path in (root / "home", *(root / "home").rglob("*")):
         shutil.chown(path, home.users.web) if home.users.apart else None
+    return before != _configuration(core / "conf")
+
+
+def _configuration(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir()} if folder.is_dir() else {}
 
 
 def _ckan_schema(home: Home) -> Path:

@@ -7,6 +7,7 @@ is told as a lower bound. Protection holds nothing but what a reader could count
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -177,7 +178,17 @@ def _cube(cube: Cube, contents: Contents, frames: Mapping[tuple[str, str], pd.Da
 
 
 def design(cube: Cube, level: CubeLevel) -> str:
-    """What the design shows at one level, in words."""
+    """What the design shows at one level, in words; programmes that show less of it are named."""
+    fewer = {
+        programme: dataclasses.replace(level, crosses=by_level[level.id])
+        for programme, by_level in cube.coarser.items()
+        if by_level.get(level.id, level.crosses) < level.crosses
+    }
+    others = [f"{programme}: {_shown(cube, own)}" for programme, own in sorted(fewer.items())]
+    return " ".join([_shown(cube, level), *others])
+
+
+def _shown(cube: Cube, level: CubeLevel) -> str:
     labels = [d.label.lower() for d in cube.dimension]
     words = {
         0: "Solo totales por programa",

@@ -204,7 +204,7 @@ def _check_in_one_cube(cubes: tuple[Cube, ...]) -> None:
 
 def _check_cube(cube: Cube, programmes: set[str], settings: Settings) -> None:
     where = f"config/cubes.toml: {cube.id}"
-    for id in (*cube.programmes, *cube.thresholds, *cube.structural):
+    for id in (*cube.programmes, *cube.thresholds, *cube.structural, *cube.coarser):
         _known(id, programmes, where)
     for id in cube.programmes:
         if settings.programme(id).unit is not cube.unit:
@@ -242,6 +242,15 @@ def _check_design(cube: Cube, where: str) -> None:
     crosses = [level.crosses for level in cube.level]
     if crosses != sorted(crosses, reverse=True) or crosses[0] > len(cube.dimension) or crosses[-1] < 0:
         raise SettingsError("a level shows at most the crosses of the level above", where=f"{where}.level.crosses")
+    levels = {level.id for level in cube.level}
+    for programme, fewer in cube.coarser.items():
+        for level in fewer:
+            _known(level, levels, f"{where}.coarser.{programme}")
+        shown = cube.crosses(programme)
+        if list(shown) != sorted(shown, reverse=True) or shown[-1] < 0:
+            raise SettingsError(
+                "a level shows at most the crosses of the level above", where=f"{where}.coarser.{programme}"
+            )
     if min((cube.threshold, *cube.thresholds.values())) < 3:
         raise SettingsError("a threshold below 3 protects nobody", where=f"{where}.threshold")
     if max((cube.threshold, *cube.thresholds.values())) > MOST:

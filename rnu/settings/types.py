@@ -241,6 +241,7 @@ class Cube:
     level: tuple[CubeLevel, ...]
     threshold: int = 5
     thresholds: dict[str, int] = field(default_factory=dict)  # programme -> higher threshold
+    coarser: dict[str, dict[str, int]] = field(default_factory=dict)  # programme -> level -> fewer crosses than others
     year_month: int = 1  # month whose period shows what is shown once a year
     population_floor: int = 0  # districts with fewer inhabitants show totals only
     dominance: float = 0.9  # a cross in which one category holds this share of a place's users is dropped there
@@ -249,6 +250,11 @@ class Cube:
     )  # programme -> dimension -> categories
     keywords: tuple[str, ...] = ()
     __pydantic_config__ = STRICT
+
+    def crosses(self, programme: str) -> tuple[int, ...]:
+        """The most dimensions that each level shows of a programme, root first."""
+        fewer = self.coarser.get(programme, {})
+        return tuple(min(level.crosses, fewer.get(level.id, level.crosses)) for level in self.level)
 
 
 @dataclass(frozen=True, slots=True)

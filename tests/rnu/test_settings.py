@@ -224,3 +224,23 @@ def test_a_bimonthly_source_stands_for_the_months_after_its_cut(home, period, cu
 def test_a_period_is_a_year_and_a_month(wrong):
     with pytest.raises(SettingsError, match="is no period"):
         Period.parse(wrong)
+
+
+@pytest.mark.parametrize(
+    ("fewer", "said"),
+    [
+        ("{ distito = 0 }", "distrito"),
+        ("{ provincia = 0 }", "level above"),
+        ("{ distrito = -1 }", "level above"),
+    ],
+)
+def test_a_programme_that_shows_fewer_crosses_must_still_be_a_design(home, fewer, said):
+    change(home, "cubes.toml", "contigo = { distrito = 0, provincia = 1 }", f"contigo = {fewer}")
+    with pytest.raises(SettingsError, match=said):
+        load(home)
+
+
+def test_a_programme_shows_fewer_crosses_than_the_others_where_its_design_says_so(home):
+    cube = next(c for c in load(home).cubes if c.id == "usuarios")
+    assert cube.crosses("contigo") == (3, 3, 1, 0)
+    assert cube.crosses("sis") == tuple(level.crosses for level in cube.level)

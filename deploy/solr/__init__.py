@@ -1,0 +1,1 @@
+"""Solr for CKAN: CKAN's own schema, made to know Spanish."""
