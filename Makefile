@@ -34,7 +34,7 @@ check: $(READY) ## format, lint, types, import contracts, doctests, tests withou
 test: check demo ## everything: `check`, and the tests that look at the demo or kill runs
 	$(BIN)/pytest -m "demo or slow" --ignore=tests/ckan
 
-bench: $(READY) ## the line at national scale (ROWS=1000000 for less); hours of disk, see bench/README.md
+bench: $(READY) ## the line at national scale (ROWS=1000000 for less); 10 GB of disk, see bench/README.md
 	$(BIN)/python -m bench.line --rows $(or $(ROWS),19360584)
 
 clean: ## remove the demo
