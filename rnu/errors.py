@@ -23,6 +23,10 @@ class RnuError(Exception):
         todo = f"\n  -> {self.remedy}" if self.remedy else ""
         return f"{self.what}{place}{todo}"
 
+    def as_json(self) -> dict[str, str]:
+        """The same for a machine."""
+        return {"kind": type(self).__name__, "what": self.what, "where": self.where, "remedy": self.remedy}
+
 
 class SettingsError(RnuError):
     """The institution's folder or configuration is wrong: whoever edits `config/` mends it."""

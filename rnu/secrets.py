@@ -42,7 +42,7 @@ def pseudonym_key(home: Path, environment: Mapping[str, str]) -> Key:
 def new_pseudonym_key(home: Path) -> Path:
     """Make a key and keep it; SettingsError if there is one, since another key breaks every link to the past."""
     path = home / "secrets" / "pseudonym.key"
-    _write_private(path, secrets.token_hex(32) + "\n")
+    write_private(path, secrets.token_hex(32) + "\n")
     return path
 
 
@@ -74,7 +74,7 @@ def portal_token(home: Path, portal: str, environment: Mapping[str, str]) -> str
 def new_signing_key(path: Path) -> Ed25519PrivateKey:
     """Make a steward's key and keep it in a file that only its owner can read; an existing file stays as it is."""
     key = Ed25519PrivateKey.generate()
-    _write_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
+    write_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
     return key
 
 
@@ -95,7 +95,8 @@ def _private_text(path: Path, remedy: str) -> str:
         raise SettingsError("the key cannot be read", where=str(path), remedy=remedy) from error
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Write a secret into a new file that only its owner can read; SettingsError if there is one."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -36,9 +36,9 @@ def up() -> None:
     with told("packages"):
         machine.install_packages()
         machine.make_users(home)
-        folder(home.root, "root" if home.users.apart else home.users.web, 0o755)
-        folder(home.root / "run", "root" if home.users.apart else home.users.web, 0o755)
-        folder(home.root / "log", "root" if home.users.apart else home.users.web, 0o755)
+        folder(home.root, home.users.owner, 0o755)
+        folder(home.root / "run", home.users.owner, 0o755)
+        folder(home.root / "log", home.users.owner, 0o755)
     with told("environment"):
         ckan.install(home)
     with told("solr"):

@@ -33,7 +33,7 @@ def install(home: Home) -> None:
     source = _digest(*(p for name in CODE for p in _files(CHECKOUT / name)))
     for package in (CHECKOUT / "ckanext-rnu", CHECKOUT):
         _once(home.venv / f".{package.name}", source, partial(run, [*pip, *afresh, str(package)], cwd=home.root))
-    code = folder(home.root / "code" / "deploy", "root" if home.users.apart else home.users.web, 0o755)
+    code = folder(home.root / "code" / "deploy", home.users.owner, 0o755)
     for name in ("__init__.py", "wsgi.py"):
         shutil.copy(CHECKOUT / "deploy" / name, code / name)
 

@@ -8,6 +8,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from rnu.secrets import write_private
+
 CHECKOUT = Path(__file__).parents[2]
 FIRST_PORT = 8810
 SERVICES = ("web", "postgres", "redis", "solr", "worker")
@@ -28,6 +30,11 @@ class Users:
             return cls("postgres", "rnu-ckan", "rnu-worker")
         own = pwd.getpwuid(os.geteuid()).pw_name
         return cls(own, own, own)
+
+    @property
+    def owner(self) -> str:
+        """Whose the portal's own folders are."""
+        return "root" if self.apart else self.web
 
     @property
     def apart(self) -> bool:
@@ -83,8 +90,5 @@ class Home:
         """A generated password, made once, in a file that only root, or the one user, can read."""
         path = self.root / "secrets" / name
         if not path.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(made, "w") as file:
-                file.write(secrets.token_urlsafe(24))
+            write_private(path, secrets.token_urlsafe(24))
         return path.read_text()

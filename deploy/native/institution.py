@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 
 from deploy.native.ckan import make_organisation, new_token
 from deploy.native.home import CHECKOUT, Home
 from deploy.native.machine import Failed, run
+from rnu.secrets import write_private
 
 DEMO = CHECKOUT / "demo"
 PORTAL = "ckan"
@@ -44,9 +44,7 @@ def publish(home: Home) -> str:
     make_organisation(home, ORGANISATION, TITLE, PUBLISHER)
     token = home.institution / "secrets" / f"{PORTAL}.token"
     if not token.exists():
-        made = os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(made, "w") as file:
-            file.write(new_token(home, PUBLISHER, "publicar"))
+        write_private(token, new_token(home, PUBLISHER, "publicar"))
         if home.users.apart:
             shutil.chown(token, home.users.worker, home.users.worker)
     return rnu(home, "publish", PORTAL).strip()

@@ -79,7 +79,6 @@ class LazyGroup(click.Group):
 
 def _complain(ctx: click.Context, error: RnuError) -> None:
     if ctx.meta.get("rnu.json"):
-        fault = {"kind": type(error).__name__, "what": error.what, "where": error.where, "remedy": error.remedy}
-        click.echo(json.dumps({"error": fault}, ensure_ascii=False))
+        click.echo(json.dumps({"error": error.as_json()}, ensure_ascii=False))
     else:
         click.echo(f"{type(error).__name__}: {error}", err=True)

@@ -57,9 +57,7 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
         "revision": outcome.release.revision if outcome.release else None,
         "new": outcome.new,
         "waiting_for": list(outcome.waiting_for),
-        "problems": [
-            {"kind": type(p).__name__, "what": p.what, "where": p.where, "remedy": p.remedy} for p in outcome.problems
-        ],
+        "problems": [problem.as_json() for problem in outcome.problems],
     }
 
 

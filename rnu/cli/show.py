@@ -14,7 +14,6 @@ from rnu.ledger import Ledger, Release
 from rnu.release.difference import DEEPEST, difference
 from rnu.release.manifest import verify
 from rnu.show import describe, lines
-from rnu.signing import Role
 from rnu.ubigeo import LEVELS
 
 
@@ -52,10 +51,10 @@ def command(digest: str, level: str, home: Path, as_json: bool) -> None:
 
 def _before(ledger: Ledger, release: Release) -> Release | None:
     """The latest approved release before this one."""
-    earlier = []
-    for known in ledger.releases():
-        decision = ledger.decision(known.digest)
-        approved = decision is not None and decision.signature.role is Role.APPROVE
-        if approved and (known.period, known.revision) < (release.period, release.revision):
-            earlier.append(known)
+    approved = ledger.approved()
+    earlier = [
+        known
+        for known in ledger.releases()
+        if known.digest in approved and (known.period, known.revision) < (release.period, release.revision)
+    ]
     return max(earlier, key=lambda r: (r.period, r.revision), default=None)

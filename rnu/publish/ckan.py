@@ -42,7 +42,7 @@ from rnu.publish.ckan_dataset import (
     without_files,
 )
 from rnu.publish.dataset import Dataset, Download, write_datasets
-from rnu.publish.portal import Compared, Outcome, Publication, digest_of
+from rnu.publish.portal import Compared, Outcome, Publication, digest_of, not_approved
 from rnu.release.manifest import verify
 from rnu.release.read import dimensions, read_text_table
 from rnu.settings import Institution, Portal
@@ -104,8 +104,7 @@ class CkanPortal:
             served = [seen._compare_dataset(dataset, Path(work)) for dataset in datasets]
             shown = seen.shown()
         told = [difference for one in served for difference in one.differences]
-        signed = {p.digest for p in publications}
-        told += [f"release {digest[:12]} is shown, and not approved" for digest in shown if digest not in signed]
+        told += not_approved(shown, publications)
         return Compared(digest_of(shown), sum(s.files for s in served), sum(s.tables for s in served), tuple(told))
 
     def _compare_dataset(self, dataset: Dataset, site: Path) -> Compared:
@@ -177,18 +176,14 @@ class CkanPortal:
             staged = beside[level.level]
             frame = read_text_table(site / level.series.path)
             self._fill(staged, frame, dataset)
-            self._compare(staged, frame, alias(dataset, level.level, self.portal))
-            tables.append(
-                {
-                    "resource_id": resource_id(target["name"], level.level, "csv"),
-                    "staged_id": staged,
-                    "alias": alias(dataset, level.level, self.portal),
-                }
-            )
+            name = alias(dataset, level.level, self.portal)
+            self._compare(staged, frame, name)
+            read = resource_id(target["name"], level.level, "csv")
+            tables.append({"resource_id": read, "staged_id": staged, "alias": name})
         asked = {"package_id": live["id"], "staging_id": beside["id"], "tables": tables}
         self._call("rnu_tables_switch", asked)
         for table in tables:
-            self._drop(str(table["staged_id"]))
+            self._drop(table["staged_id"])
         self._call("package_patch", {"id": beside["id"], "resources": []})
 
     def _stage(self, dataset: Dataset, target: Node) -> dict[str, str]:
@@ -206,7 +201,6 @@ class CkanPortal:
         else:
             for resource in known["resources"]:
                 self._drop(resource["id"])
-            self._call("package_patch", {"id": known["id"], "resources": []})
             made = self._call("package_patch", {"id": known["id"], "resources": resources})
         return {**ids, "id": made["id"]}
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from rnu.errors import PortalRefused
 from rnu.provenance import file_digest
 from rnu.publish.dataset import write_datasets
-from rnu.publish.portal import Compared, Outcome, Publication, digest_of
+from rnu.publish.portal import Compared, Outcome, Publication, digest_of, not_approved
 from rnu.publish.site import write_site
 from rnu.release.manifest import is_whole, manifest, verify
 from rnu.settings import Institution, Portal
@@ -72,8 +72,7 @@ class FolderPortal:
         """Every release that the site shows, byte by byte, and every series, cell by cell."""
         shown = self.shown()
         told = [f"release {p.digest[:12]} is not shown" for p in publications if p.digest not in shown]
-        signed = {p.digest for p in publications}
-        told += [f"release {digest[:12]} is shown, and not approved" for digest in shown if digest not in signed]
+        told += not_approved(shown, publications)
         for digest in shown:
             if not is_whole(self.site / RELEASES / digest, digest):
                 told.append(f"release {digest[:12]}: other bytes than those that were signed")

@@ -77,6 +77,12 @@ def digest_of(digests: Iterable[str]) -> str:
     return hashlib.sha256("".join(sorted(set(digests))).encode()).hexdigest()
 
 
+def not_approved(shown: Iterable[str], publications: Sequence[Publication]) -> list[str]:
+    """The releases that a portal shows though nobody approved them, as differences."""
+    signed = {p.digest for p in publications}
+    return [f"release {digest[:12]} is shown, and not approved" for digest in shown if digest not in signed]
+
+
 class PortalWriter(Protocol):
     """A place that can show releases."""
 
