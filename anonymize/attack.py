@@ -36,6 +36,7 @@ Ints = NDArray[np.int64]
 
 CLOSE = 1e-5  # counts are whole: nearer than this to a bound is at the bound
 ITERATIONS = 2_000_000  # simplex iterations of one program, before it counts as cut off
+MANY = 10_000  # unknowns, from which an interior point is found sooner than a corner
 BULK_ROUNDS = 60  # of programs for many cells; about 20 are needed, the last one settles none
 
 
@@ -296,6 +297,7 @@ def intervals(system: System, targets: Sequence[CellRef], threshold: int) -> tup
         for inside in blocks(system):
             task.settle(whole.within(inside, middle), inside)
     task.settle(whole, np.arange(len(system.columns)))
+    task.settle_singly(whole)
     found = []
     for one in np.flatnonzero(task.open_up | task.open_down).tolist():
         cleared_up = not task.open_up[one] or whole.most(sums[[one]]) >= threshold - CLOSE
@@ -335,11 +337,23 @@ class Task:
                 point = program.together(here[wanted], bound, most) if len(wanted) else None
                 if point is None:
                     break
-                reached = here @ point
-                self.open_up[mine] &= reached < self.threshold - CLOSE
-                self.open_down[mine] &= reached > 1 + CLOSE
+                self._strike(mine, here @ point)
                 if still_open[mine[wanted]].all():
                     break
+
+    def settle_singly(self, program: Program) -> None:
+        """Strike off targets that stood in each other's way: what one alone reaches often settles others too."""
+        for still_open, most in ((self.open_up, True), (self.open_down, False)):
+            for one in np.flatnonzero(still_open).tolist():
+                if not still_open[one]:
+                    continue
+                point = program.together(self.sums[[one]], self.threshold if most else 1, most)
+                if point is not None:
+                    self._strike(np.arange(len(still_open)), self.sums @ point)
+
+    def _strike(self, targets: Ints, reached: Floats) -> None:
+        self.open_up[targets] &= reached < self.threshold - CLOSE
+        self.open_down[targets] &= reached > 1 + CLOSE
 
 
 @dataclass(frozen=True)
@@ -366,8 +380,7 @@ class Program:
         """A possible table far from all bounds; None if cut off."""
         columns = self.matrix.shape[1]
         solver = _solver(self.matrix, self.low, self.high, np.full(columns, np.inf), np.zeros(columns))
-        solver.setOptionValue("solver", "ipm")
-        solver.setOptionValue("run_crossover", "off")
+        _by_interior_point(solver)
         return _point(solver, columns)
 
     @cached_property
@@ -394,7 +407,10 @@ class Program:
         high = np.concatenate([self.high, np.full(many, np.inf if most else float(bound))])
         upper = np.concatenate([np.full(columns, np.inf), np.full(many, float(bound) if most else np.inf)])
         cost = np.concatenate([np.zeros(columns), np.full(many, -1.0 if most else 1.0)])
-        return _point(_solver(sparse.csr_array(matrix), low, high, upper, cost), columns)
+        solver = _solver(sparse.csr_array(matrix), low, high, upper, cost)
+        if columns > MANY:
+            _by_interior_point(solver)
+        return _point(solver, columns)
 
     def least(self, sums: sparse.csr_array) -> float:
         """The least value of one cell; not a number, if cut off."""
@@ -418,6 +434,12 @@ class Program:
         if status in (highspy.HighsModelStatus.kUnbounded, highspy.HighsModelStatus.kUnboundedOrInfeasible):
             return -np.inf
         return float(np.nan)
+
+
+def _by_interior_point(solver: highspy.Highs) -> None:
+    """Any point will do, no corner is asked for."""
+    solver.setOptionValue("solver", "ipm")
+    solver.setOptionValue("run_crossover", "off")
 
 
 def _point(solver: highspy.Highs, columns: int) -> Floats | None:

@@ -98,24 +98,21 @@ def _largest(lattice: Lattice, place: int, most: int) -> Ints:
 def block(lattice: Lattice, place: int, top: int, far: int, marks: NDArray[np.uint8]) -> Block:
     """The block around a place (see `leaves_around`). Shown cells that follow from other shown ones are left out."""
     leaves = leaves_around(lattice, place, top, far)
-    rows, low, high = [], [], []
     inside = np.arange(top + 1, int(lattice.end[top]))
     first = np.searchsorted(leaves, lattice.leaf_start[inside])
     last = np.searchsorted(leaves, lattice.leaf_end[inside])
-    varying = inside[first < last].tolist()
+    varying = inside[first < last]
     above = lattice.path(top)
-    for g, mark in [(g, marks[g]) for g in varying] + [(top, _together(marks[above]))]:
-        told = np.flatnonzero(_told(lattice, mark))
-        rows.append(sum_rows(lattice, leaves, g, told))
-        withheld = mark[told] == Mark.WITHHELD
-        low.append(np.where(withheld, 1 - lattice.values[g, told], 0))
-        high.append(np.where(withheld, lattice.values[0, -1], 0))
-    for g in above:
-        withheld = np.flatnonzero(marks[g] == Mark.WITHHELD)
-        rows.append(sum_rows(lattice, leaves, g, withheld))
-        low.append(1 - lattice.values[g, withheld])
-        high.append(np.full(len(withheld), lattice.values[0, -1]))
-    return Block(lattice, leaves, sparse.csr_array(sparse.vstack(rows)), np.concatenate(low), np.concatenate(high))
+    # what every place of the path above shows binds all varying places together, so it is said once, of the top
+    mark = np.vstack([marks[varying], _together(marks[above])[None, :], marks[above]])
+    says = _told(lattice, mark)
+    says[len(varying) + 1 :] = marks[above] == Mark.WITHHELD
+    places = np.concatenate([varying, [top], above])
+    row, cells = np.nonzero(says)
+    at, withheld = places[row], mark[row, cells] == Mark.WITHHELD
+    low = np.where(withheld, 1 - lattice.values[at, cells], 0)
+    high = np.where(withheld, lattice.values[0, -1], 0)
+    return Block(lattice, leaves, sum_rows(lattice, leaves, at, cells), low, high)
 
 
 def _together(marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -124,23 +121,30 @@ def _together(marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _told(lattice: Lattice, mark: NDArray[np.uint8]) -> Flags:
-    """Cells of a place that say something: marked c, or shown and not the sum of shown cells on one more dimension."""
+    """Cells (places, cells) that say something: marked c, or shown and no sum of shown ones on one more dimension."""
     shown = mark == Mark.SHOWN
     implied = np.zeros_like(shown)
     for total, parts in lattice.parts:
-        implied[total] |= shown[parts].all(axis=1)
+        implied[:, total] |= shown[:, parts].all(axis=2)
     told: Flags = (mark == Mark.WITHHELD) | (shown & ~implied)
     return told
 
 
-def sum_rows(lattice: Lattice, leaves: Ints, place: int, cells: Ints) -> sparse.csr_array:
-    """(cells, unknowns) which inner counts of a block each cell of a place sums up."""
+def sum_rows(lattice: Lattice, leaves: Ints, places: Ints, cells: Ints) -> sparse.csr_array:
+    """(sums, unknowns) which inner counts of a block each cell sums up; one row for each place and cell."""
     width = lattice.inner.shape[1]
-    under = np.flatnonzero((leaves >= lattice.leaf_start[place]) & (leaves < lattice.leaf_end[place]))
-    row, inner = np.nonzero(lattice.membership[cells])
-    column = (under[:, None] * width + inner[None, :]).reshape(-1)
-    at = (np.tile(row, len(under)), column)
-    return sparse.csr_array((np.ones(len(column), dtype=np.int64), at), shape=(len(cells), len(leaves) * width))
+    first = np.searchsorted(leaves, lattice.leaf_start[places])
+    under = np.searchsorted(leaves, lattice.leaf_end[places]) - first
+    kinds = lattice.membership.sum(axis=1)
+    kind = np.nonzero(lattice.membership)[1]
+    begin = np.cumsum(kinds) - kinds
+    length = under * kinds[cells]
+    end = np.cumsum(length)
+    step = np.arange(end[-1] if len(end) else 0) - np.repeat(end - length, length)
+    each = np.repeat(kinds[cells], length)
+    column = (np.repeat(first, length) + step // each) * width + kind[np.repeat(begin[cells], length) + step % each]
+    shape = (len(cells), len(leaves) * width)
+    return sparse.csr_array((np.ones(len(column), dtype=np.int64), column, np.concatenate([[0], end])), shape=shape)
 
 
 class Prover:
@@ -198,7 +202,7 @@ class Prover:
 
     def _wish(self, place: int, cell: int) -> None:
         """Make the last row say how much a cell changes."""
-        sums = sum_rows(self.lattice, self.here.leaves, place, np.array([cell])).toarray()[0]
+        sums = sum_rows(self.lattice, self.here.leaves, np.array([place]), np.array([cell])).toarray()[0]
         wish = np.concatenate([sums[self.rising], -sums[self.falling]])
         for column in np.flatnonzero(wish != self._last).tolist():
             self.highs.changeCoeff(self.row, column, float(wish[column]))

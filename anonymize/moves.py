@@ -138,6 +138,14 @@ def persons(lattice: Lattice, places: Ints, inner_cells: Ints) -> Ints:
     return sums
 
 
+def splittable(lattice: Lattice, marks: NDArray[np.uint8]) -> Flags:
+    """Places below which no cross of two or more dimensions is shown, or marked c."""
+    coupled: Flags = np.any(marks[:, np.bitwise_count(lattice.cross) > 1] < Mark.BELOW, axis=1)
+    below = np.concatenate([[0], np.cumsum(coupled)])
+    flags: Flags = below[lattice.end] == below[np.arange(len(coupled)) + 1]
+    return flags
+
+
 def offers(lattice: Lattice, swap: Swap, place: int, pivot: int, marks: NDArray[np.uint8], prices: Ints) -> Offers:
     """What every partner and alternative of a swap would cost and bring."""
     group = lattice.group(pivot)

@@ -12,13 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymize.blocks import Change, Prover, agrees, block
+from anonymize.crossing import Crossing, Region
 from anonymize.design import Design, dominance
 from anonymize.lattice import Flags, Ints, Lattice
+from anonymize.moves import Swaps
 from anonymize.policy import Policy
 from anonymize.screen import screen
-from anonymize.trade import Splits, trades
+from anonymize.walk import Ground, Types, Walk, only_totals
 
 FAR = (2, 8)  # lowest places that a block takes from each place further off; more only if these do not do
+MOST_STARTS = 3  # tables that a walk may begin at, besides the true one
 MOST_VALUES = 60  # what is open of a cell is one bit per value; above any threshold
 
 
@@ -63,12 +66,19 @@ class Proofs:
 
     lattice: Lattice
     needs: Needs
-    splits: Splits
+    types: Types
+    swaps: Swaps
     tables: list[Change]
     needed: Flags = field(init=False)
     proven: Flags = field(init=False)
     open_values: Ints = field(init=False)  # (places, cells) bit n: that the cell may be n is still to be proven
     provers: dict[tuple[int, int, int], Prover] = field(default_factory=dict)  # of the marks as they are
+    grounds: dict[int, Ground] = field(default_factory=dict)  # by parent; of the marks as they are
+    regions: dict[int, Region] = field(default_factory=dict)
+    lifted: set[tuple[int, int]] = field(default_factory=set)  # cells for which a walk was kept, or tried in vain
+    raised: dict[int, list[tuple[Ints, Change]]] = field(
+        default_factory=dict
+    )  # by place: its cells in a possible table
 
     def __post_init__(self) -> None:
         up, down = self.needs.up, self.needs.down
@@ -80,8 +90,9 @@ class Proofs:
 
     def copy(self) -> Proofs:
         """The proofs as they are, to come back to; without provers, which belong to the marks of the moment."""
-        other = Proofs(self.lattice, self.needs, self.splits, self.tables)
+        other = Proofs(self.lattice, self.needs, self.types, self.swaps, self.tables)
         other.proven, other.open_values = self.proven.copy(), self.open_values.copy()
+        other.raised = {place: list(tables) for place, tables in self.raised.items()}
         return other
 
     def look_around(self, marks: NDArray[np.uint8]) -> None:
@@ -91,13 +102,35 @@ class Proofs:
                 self._note(table)
         self.proven |= screen(self.lattice, marks, self.needs.up, self.needs.down)
 
+    def share(self, marks: NDArray[np.uint8], level: int) -> None:
+        """Prove cells of a level by what is proven of the places above, where nothing but totals is shown below these.
+
+        Persons of N at the place above, m of them in the cell, can be dealt out to places of known totals r in any way
+        that adds up, so that the cell of one of them is any whole number from max(0, r + m - N) to min(r, m). If m may
+        be any of several numbers in a row, so may these.
+        """
+        lattice = self.lattice
+        here = np.flatnonzero(lattice.level == level)
+        here = here[only_totals(lattice, marks)[lattice.parent[here]]]
+        above = lattice.parent[here]
+        values = lattice.values[above]
+        sure = self.proven[above] & (self.needs.up[above] > 0)
+        least = np.where(sure, values - self.needs.down[above], values)
+        most = np.where(sure, values + self.needs.up[above], values)
+        total = lattice.values[here, -1:]
+        low = np.maximum(total + least - values[:, -1:], 0)
+        high = np.minimum(total, most)
+        own = lattice.values[here]
+        enough = (low <= own - self.needs.down[here]) & (high >= own + self.needs.up[here])
+        enough[:, -1] = False
+        self.proven[here] |= enough & self.needed[here]
+
     def prove(self, place: int, cell: int, marks: NDArray[np.uint8], near: bool = False) -> bool:
-        """Whether a cell is proven with the marks as they are: already, by trades, or by tables of wider blocks.
+        """Whether a cell is proven with the marks as they are: already, by walks, or by tables of wider blocks.
 
         `near` looks at the narrowest block only.
         """
-        if self.proven[place, cell] or self._trades(place, cell, marks):
-            self.proven[place, cell] = True
+        if self.proven[place, cell] or self._walk(place, cell, marks):
             return True
         path = self.lattice.path(place)
         centre = path[1] if self.lattice.is_lowest(place) and len(path) > 1 else place
@@ -113,11 +146,90 @@ class Proofs:
                 self._note(table)
         return bool(self.proven[place, cell])
 
-    def _trades(self, place: int, cell: int, marks: NDArray[np.uint8]) -> bool:
-        if not self.lattice.is_lowest(place):
+    def _walk(self, place: int, cell: int, marks: NDArray[np.uint8]) -> bool:
+        """Walks from the true table, and from those in which the place above counts more in the cell."""
+        if place == 0:
             return False
-        up, down = int(self.needs.up[place, cell]), int(self.needs.down[place, cell])
-        return all(trades(self.lattice, self.splits, place, cell, marks, by) for by in (up, -down))
+        value = int(self.lattice.values[place, cell])
+        goals = (value + int(self.needs.up[place, cell]), value - int(self.needs.down[place, cell]))
+        self._walk_from(place, cell, goals, marks, None)
+        if not self.proven[place, cell]:
+            self._lift(int(self.lattice.parent[place]), cell, goals[0], marks)
+        for start in self._starts(place, cell):
+            if self.proven[place, cell]:
+                break
+            self._walk_from(place, cell, goals, marks, start)
+        return bool(self.proven[place, cell])
+
+    def _walk_from(
+        self, place: int, cell: int, goals: tuple[int, ...], marks: NDArray[np.uint8], start: Change | None
+    ) -> None:
+        for goal in goals:
+            if goal != self.lattice.values[place, cell] and not self.proven[place, cell]:
+                walk = self._begin(place, marks, start)
+                walk.seek(cell, goal)
+                self._note_walk(place, walk)
+
+    def _begin(self, place: int, marks: NDArray[np.uint8], start: Change | None) -> Walk | Crossing:
+        ground = self._ground(place, marks)
+        if ground.able[np.searchsorted(ground.places, place)]:
+            return Walk.begin(ground, place, start)
+        return Crossing.begin(self._region(place, marks), place, start)
+
+    def _lift(self, place: int, cell: int, value: int, marks: NDArray[np.uint8]) -> None:
+        """Keep a possible table in which a place counts at least a value in a cell, if a walk finds one."""
+        if place <= 0 or self.lattice.values[place, cell] >= value or (place, cell) in self.lifted:
+            return
+        self.lifted.add((place, cell))
+        walk = self._begin(place, marks, None)
+        walk.seek(cell, value)
+        self._note_walk(place, walk)
+        self._keep(walk.table())
+
+    def _note_walk(self, place: int, walk: Walk | Crossing) -> None:
+        """Note what a walk proves of the cells of its place: every whole value that each of them met."""
+        low, high = np.maximum(walk.low, 0), np.minimum(walk.high, MOST_VALUES - 1)
+        met = np.where(high >= low, (np.int64(2) << high) - (np.int64(1) << np.minimum(low, MOST_VALUES)), 0)
+        self.open_values[place] &= ~met
+        value, up, down = self.lattice.values[place], self.needs.up[place], self.needs.down[place]
+        settled = np.where(up > 0, self.open_values[place] == 0, walk.low <= value - down)
+        self.proven[place] |= settled & self.needed[place]
+
+    def _starts(self, place: int, cell: int) -> list[Change]:
+        """Possible tables in which the place above counts more in a cell, the most first."""
+        above = int(self.lattice.parent[place])
+        true = int(self.lattice.values[above, cell])
+        more = [
+            (int(values[cell]), i) for i, (values, _) in enumerate(self.raised.get(above, [])) if values[cell] > true
+        ]
+        return [self.raised[above][i][1] for _, i in sorted(more, reverse=True)[:MOST_STARTS]]
+
+    def _region(self, place: int, marks: NDArray[np.uint8]) -> Region:
+        above = int(self.lattice.parent[place])
+        if above not in self.regions:
+            self.regions[above] = Region.of(self.swaps, marks, self.lattice.group(place))
+        return self.regions[above]
+
+    def _ground(self, place: int, marks: NDArray[np.uint8]) -> Ground:
+        above = int(self.lattice.parent[place])
+        if above not in self.grounds:
+            self.grounds[above] = Ground.of(self.types, marks, self.lattice.group(place))
+        return self.grounds[above]
+
+    def forget(self, place: int | None = None) -> None:
+        """Marks have changed at a place and below, or anywhere: what was made of them is made anew."""
+        self.provers.clear()
+        if place is None:
+            self.grounds.clear()
+            self.regions.clear()
+            self.lifted.clear()
+            return
+        last = int(self.lattice.end[place])
+        above = {int(self.lattice.parent[one]) for one in self.lattice.path(place)}
+        self.lifted.clear()
+        for made in (self.grounds, self.regions):
+            for parent in [g for g in made if g in above or place <= g < last]:
+                del made[parent]
 
     def _prover(self, centre: int, top: int, far: int, marks: NDArray[np.uint8]) -> Prover:
         if (centre, top, far) not in self.provers:
@@ -135,7 +247,7 @@ class Proofs:
 
     def _note(self, table: Change) -> None:
         """Note what a possible table proves, of whatever cell."""
-        places, values = table.margins(self.lattice)
+        places, values = self._keep(table)
         still = self.open_values[places]
         seen = (still > 0) & (values < MOST_VALUES)
         still[seen] &= ~(np.int64(1) << values[seen])
@@ -143,3 +255,11 @@ class Proofs:
         low_enough = values <= self.lattice.values[places] - self.needs.down[places]
         settled = np.where(self.needs.up[places] > 0, still == 0, low_enough)
         self.proven[places] |= settled & self.needed[places]
+
+    def _keep(self, table: Change) -> tuple[Ints, Ints]:
+        """Keep a possible table for walks to begin at; its margins."""
+        places, values = table.margins(self.lattice)
+        for place, here in zip(places.tolist(), values, strict=True):
+            if not self.lattice.is_lowest(place):
+                self.raised.setdefault(place, []).append((here, table))
+        return places, values

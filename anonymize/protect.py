@@ -5,7 +5,7 @@ to somebody who knows all that is published, adds and subtracts, and knows that 
 
 The way: cells at risk that would be shown are withheld, and nothing is shown below a withheld cell. Then every cell at
 risk gets a proof, from the nation down to the districts: tables of whole counts, one for each value, that agree with
-all that is shown. Mostly they are there already and need only be found (see `anonymize.screen`, `.trade`, `.blocks`).
+all that is shown. Mostly they are there already and need only be found (see `anonymize.screen`, `.walk`, `.blocks`).
 Where they are not, the cheapest *move* (see `anonymize.moves`) makes room: the shown cells that it changes are withheld
 too. Where that would cost more than the cross in the way is worth, the cross is dropped for all children of a place,
 and everything begins anew with the smaller design, so that nothing is withheld for the sake of a cross that is gone.
@@ -31,7 +31,7 @@ from anonymize.moves import PLENTY, Move, Offers, Swaps, offers
 from anonymize.policy import Policy
 from anonymize.proofs import Needs, Proofs, at_risk
 from anonymize.tables import CellRef, Cells, Mark, SafeCells
-from anonymize.trade import Splits
+from anonymize.walk import Types
 
 MOST_COMBINED = 4  # moves paid for one cell, after which dropping the cross is the better answer
 
@@ -86,7 +86,8 @@ def protect(cells: Cells, policy: Policy, exposed: Collection[CellRef] = ()) -> 
         design = _coarser(lattice, design, *lattice.find(ref))
     tables: list[Change] = []
     while True:
-        board = Board(lattice, design, Swaps(lattice), Proofs(lattice, needs, Splits(lattice), tables))
+        swaps = Swaps(lattice)
+        board = Board(lattice, design, swaps, Proofs(lattice, needs, Types(lattice), swaps, tables))
         board.cover()
         if len(board.design.drops) == len(design.drops):
             return _published(board, policy)
@@ -175,8 +176,12 @@ class Board:
             if self.marks[place, cell] == Mark.WITHHELD and not self._protect(place, cell):
                 self._coarsen(place, cell)
         self.proofs.look_around(self.marks)
-        for place, cell in np.argwhere(self._unproven()).tolist():
-            self.proofs.prove(place, cell, self.marks)
+        for level in range(len(self.lattice.cells.places.levels)):
+            if level:
+                self.proofs.share(self.marks, level)
+            here = (self.lattice.level == level)[:, None]
+            for place, cell in np.argwhere(self._unproven() & here).tolist():
+                self.proofs.prove(place, cell, self.marks)
         for place, cell in self._in_turn(self._unproven()):
             while not self._only_total() and not self._protect(place, cell):
                 self._coarsen(place, cell)
@@ -295,7 +300,7 @@ class Board:
         below = np.ix_(np.arange(place, self.lattice.end[place]), self.lattice.finer[cell])
         self.marks[below] = np.where(self.marks[below] == Mark.ABSENT, Mark.ABSENT, Mark.BELOW)
         self.marks[place, cell] = Mark.WITHHELD
-        self.proofs.provers.clear()
+        self.proofs.forget(place)
 
     def _withhold_primaries(self) -> None:
         """Withhold all shown cells at risk, coarse crosses and high places first."""
@@ -320,7 +325,7 @@ class Board:
         """Drop the cross that stands in a cell's way. What is proven stays proven: less is shown."""
         self.design = _coarser(self.lattice, self.design, place, cell)
         self.marks[~self.design.shows[:, self.lattice.cross]] = Mark.ABSENT
-        self.proofs.provers.clear()
+        self.proofs.forget()
 
     def _only_total(self) -> bool:
         """Whether nothing but the root's total is shown, so that every split of it is possible."""

@@ -2,8 +2,10 @@
 
 Most cells that nobody shows are cleared by exchanges that change nothing shown (see `anonymize.moves`). Searching them
 one by one would take longer than all the rest, so here every exchange (a *box*: two categories on each dimension of a
-cross) is reckoned at every place in a few array operations. A corner marked c would need care with its last person;
-moves through one are left to the search.
+cross) is reckoned at every place in a few array operations.
+
+An exchange over three dimensions is two exchanges over two of them, its *faces*, in opposite directions. Where the
+places below show no cross of two dimensions, the two faces may lie in different ones.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymize.lattice import Flags, Ints, Lattice, members
-from anonymize.moves import PLENTY
+from anonymize.moves import PLENTY, splittable
 from anonymize.tables import Mark
 
 
@@ -35,7 +37,9 @@ class Room:
 
     even: Ints  # (places, boxes, rests)
     odd: Ints
-    free: Flags  # (places, boxes) all corners unshown and none marked c
+    free: Flags  # (places, boxes) no corner is shown
+    give_even: Ints  # (places, boxes) persons that the even corners can lose: one marked c keeps at least one
+    give_odd: Ints
 
 
 def boxes(lattice: Lattice, cross: int) -> Boxes:
@@ -61,29 +65,61 @@ def boxes(lattice: Lattice, cross: int) -> Boxes:
 
 def room(lattice: Lattice, box: Boxes, marks: NDArray[np.uint8]) -> Room:
     """What every place can give to every box."""
-    free: Flags = np.all(marks[:, box.corners] >= Mark.BELOW, axis=2)
-    return Room(_units(lattice, box.inner[:, box.even]), _units(lattice, box.inner[:, ~box.even]), free)
+    mark = marks[:, box.corners]
+    free: Flags = (mark != Mark.SHOWN).all(axis=2)
+    give = np.where(mark == Mark.WITHHELD, lattice.values[:, box.corners] - 1, PLENTY)
+    split = splittable(lattice, marks)
+    even, odd = (_units(lattice, box.inner[:, side], split) for side in (box.even, ~box.even))
+    give_even, give_odd = (give[:, :, side].min(axis=2, initial=PLENTY) for side in (box.even, ~box.even))
+    return Room(even, odd, free, give_even, give_odd)
 
 
-def _units(lattice: Lattice, types: Ints) -> Ints:
-    """Units at every place that take one person of each of the second axis' types, all at one lowest place."""
+def _units(lattice: Lattice, types: Ints, split: Flags) -> Ints:
+    """Units at every place that take one person of each of the second axis' types, all at one lowest place.
+
+    Four types are the even or the odd corners of a cube: any two of them are corners of one face.
+    """
     many, half, rests = types.shape
     if half == 0:
         return np.full((len(lattice.parent), many, rests), PLENTY, dtype=np.int64)
+    whole = _at_one_place(lattice, types)
+    if half != 4:
+        return whole
+    faces = [
+        np.minimum(_at_one_place(lattice, types[:, list(one)]), _at_one_place(lattice, types[:, list(other)]))
+        for one, other in (((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2)))
+    ]
+    best = np.where((split & (lattice.leaf_end > lattice.leaf_start))[:, None, None], np.maximum.reduce(faces), whole)
+    return _together(lattice, best)
+
+
+def _at_one_place(lattice: Lattice, types: Ints) -> Ints:
+    """(places, boxes, rests) units of which each takes its persons at one lowest place."""
     least = lattice.inner[:, types[:, 0]]
-    for corner in range(1, half):
+    for corner in range(1, types.shape[1]):
         np.minimum(least, lattice.inner[:, types[:, corner]], out=least)
-    up_to = np.zeros((len(least) + 1, many, rests), dtype=np.int64)
+    up_to = np.zeros((len(least) + 1, *least.shape[1:]), dtype=np.int64)
     np.cumsum(least, axis=0, out=up_to[1:])
     return up_to[lattice.leaf_end] - up_to[lattice.leaf_start]
 
 
-def others(lattice: Lattice, units: Ints, free: Flags) -> Ints:
+def _together(lattice: Lattice, units: Ints) -> Ints:
+    """Units of a place: its own, or those of the places right below together where these are more."""
+    best = units.copy()
+    for depth in range(int(lattice.level.max()), 0, -1):
+        here = np.flatnonzero(lattice.level == depth)
+        below = np.zeros_like(best)
+        np.add.at(below, lattice.parent[here], best[here])
+        np.maximum(best, below, out=best)
+    return best
+
+
+def others(lattice: Lattice, units: Ints, usable: Flags) -> Ints:
     """For every place, what its siblings can give together; the root, which has none, needs nothing."""
-    usable = np.where(free[:, :, None], units, 0)
-    together = np.zeros_like(usable)
-    np.add.at(together, lattice.parent[1:], usable[1:])
-    out = together[lattice.parent] - usable
+    given = np.where(usable[:, :, None], units, 0)
+    together = np.zeros_like(given)
+    np.add.at(together, lattice.parent[1:], given[1:])
+    out = together[lattice.parent] - given
     out[0] = PLENTY
     return out
 
@@ -100,7 +136,7 @@ def screen(lattice: Lattice, marks: NDArray[np.uint8], need_up: Ints, need_down:
         have = room(lattice, box, marks)
         if not have.free.any():
             continue
-        far_even, far_odd = others(lattice, have.even, have.free), others(lattice, have.odd, have.free)
+        far = _Far.of(lattice, have)
         for height in range(int(lattice.level.max()) + 1):
             still: Flags = np.any(wanted & ((up < need_up) | (down < need_down)), axis=1)
             places, pivots = _with_pivots(lattice, height, still)
@@ -108,12 +144,60 @@ def screen(lattice: Lattice, marks: NDArray[np.uint8], need_up: Ints, need_down:
             places, pivots = places[open_here], pivots[open_here]
             if not len(places):
                 continue
-            free = have.free[pivots][:, :, None]
-            gain = np.where(free, np.minimum(have.odd[places], far_even[pivots]), 0)
-            loss = np.where(free, np.minimum(have.even[places], far_odd[pivots]), 0)
+            gain = _Way.of(
+                have.odd[places], far.even[pivots], far.even_many[pivots], have.free[pivots], have.give_odd[pivots]
+            )
+            loss = _Way.of(
+                have.even[places], far.odd[pivots], far.odd_many[pivots], have.free[pivots], have.give_even[pivots]
+            )
             for mask in finer:
                 _best(lattice, box, mask, places, gain, loss, up, down)
     return wanted & (up >= need_up) & (down >= need_down)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Far:
+    """What the siblings of every place give together: for one rest alone, and for several rests at once."""
+
+    even: Ints  # (places, boxes, rests)
+    odd: Ints
+    even_many: Ints
+    odd_many: Ints
+
+    @classmethod
+    def of(cls, lattice: Lattice, have: Room) -> _Far:
+        """A corner marked c has its persons once: siblings with one count for one rest, not for several together."""
+        even = np.minimum(have.even, have.give_even[:, :, None])
+        odd = np.minimum(have.odd, have.give_odd[:, :, None])
+        plain = have.free & (have.give_even == PLENTY) & (have.give_odd == PLENTY)
+        return cls(
+            others(lattice, even, have.free),
+            others(lattice, odd, have.free),
+            others(lattice, have.even, plain),
+            others(lattice, have.odd, plain),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Way:
+    """Units of every box in one direction, (places, boxes, rests): for a rest alone, and for rests to be summed."""
+
+    alone: Ints
+    many: Ints
+    most: Ints  # (places, boxes) of all rests together
+
+    @classmethod
+    def of(cls, own: Ints, far: Ints, far_many: Ints, free: Flags, give: Ints) -> _Way:
+        """From what a place and its siblings have."""
+        alone = np.where(free[:, :, None], np.minimum(np.minimum(own, far), give[:, :, None]), 0)
+        many = np.where(free[:, :, None], np.minimum(own, far_many), 0)
+        return cls(alone, many, give)
+
+    def over(self, shape: tuple[int, ...], summed: tuple[int, ...]) -> Ints:
+        """Units for cells that sum over some axes of the rests, reshaped to `shape`: (places, boxes, other rests)."""
+        together = np.minimum(self.many.reshape(shape).sum(axis=summed).reshape(*shape[:2], -1), self.most[:, :, None])
+        best: Ints = np.maximum(together, self.alone.reshape(shape).max(axis=summed).reshape(*shape[:2], -1))
+        return best
 
 
 def _with_pivots(lattice: Lattice, height: int, wanted: Flags) -> tuple[Ints, Ints]:
@@ -125,13 +209,12 @@ def _with_pivots(lattice: Lattice, height: int, wanted: Flags) -> tuple[Ints, In
     return places, pivots
 
 
-def _best(lattice: Lattice, box: Boxes, cross: int, places: Ints, gain: Ints, loss: Ints, up: Ints, down: Ints) -> None:
+def _best(lattice: Lattice, box: Boxes, cross: int, places: Ints, gain: _Way, loss: _Way, up: Ints, down: Ints) -> None:
     """Raise `up` and `down` of a cross' cells to what a box gives them: at even corners gain adds, at odd ones loss."""
     outside = [t for t in range(len(lattice.sizes)) if not box.cross >> t & 1]
     summed = tuple(2 + i for i, t in enumerate(outside) if not cross >> t & 1)
-    shape = (*gain.shape[:2], *(lattice.sizes[t] for t in outside))
-    gains = gain.reshape(shape).sum(axis=summed).reshape(*gain.shape[:2], -1)
-    losses = loss.reshape(shape).sum(axis=summed).reshape(*loss.shape[:2], -1)
+    shape = (*gain.alone.shape[:2], *(lattice.sizes[t] for t in outside))
+    gains, losses = gain.over(shape, summed), loss.over(shape, summed)
     cells = _cells(lattice, box, cross)
     for corner, is_even in enumerate(box.even.tolist()):
         more, fewer = (gains, losses) if is_even else (losses, gains)

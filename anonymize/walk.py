@@ -1,0 +1,344 @@
+"""Walks: single persons are exchanged between a place and its siblings, one exchange after the other.
+
+What one box of `anonymize.moves` cannot give, several exchanges of different kinds often can. Persons have a *type*:
+the inner cell they count in. At a place and one of its siblings, the latter always in reverse, so that everything above
+both stays as it is:
+
+- **trade**: two persons swap their categories on some dimensions U. Every cross within U and every cross without keeps
+  its counts, so nothing shown changes where no cross with dimensions on both sides of U is shown or marked c.
+- **change**: one person becomes another type. Where a place shows neither category of a dimension on which the two
+  types differ, it shows no cross that breaks them down either, and none such is marked c (see `anonymize.moves`); a
+  category that is itself marked c keeps at least one person.
+- **transfer**: one person leaves, where the totals of both places are not shown.
+
+**Whole values.** An exchange adds or takes at most one person to or from any cell, and every table on the way is
+possible. So a cell can have every whole value between the least and the greatest that it meets on a walk. A walk may
+begin at any possible table, not only at the true one.
+
+Walks go greedily: the exchange of which most units fit comes first. Where a cell cannot rise because the place has too
+few persons of one of its categories, and that category is not shown, the category is raised first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonymize.blocks import Change
+from anonymize.lattice import Flags, Ints, Lattice, members
+from anonymize.moves import PLENTY
+from anonymize.tables import Mark
+
+ROUNDS = 2  # of raising the cells above a cell and then the cell itself; a third brings next to nothing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Types as a matrix: rows by the categories on some dimensions, columns by those on the others."""
+
+    cross: int
+    row: Ints  # (types,)
+    column: Ints
+    at: Ints  # (rows, columns) type
+    coupling: Ints  # flat cells of the crosses with dimensions on both sides
+
+
+@dataclass(frozen=True)
+class Types:
+    """The types of persons of a lattice, and how they can be exchanged whatever is shown."""
+
+    lattice: Lattice
+
+    @cached_property
+    def categories(self) -> Ints:
+        """(types, dimensions)."""
+        return self.lattice.coordinates[self.lattice.inner_cells]
+
+    @cached_property
+    def single(self) -> Ints:
+        """(dimensions, types) the flat cell that counts a type's category on one dimension alone."""
+        total = np.array(self.lattice.sizes, dtype=np.int64)
+        flat = np.empty((len(total), len(self.categories)), dtype=np.int64)
+        for axis in range(len(total)):
+            for kind, category in enumerate(self.categories[:, axis].tolist()):
+                flat[axis, kind] = self.lattice.cell([category if t == axis else n for t, n in enumerate(total)])
+        return flat
+
+    @cached_property
+    def differ(self) -> Flags:
+        """(types, types, dimensions) whether two types differ on a dimension."""
+        flags: Flags = self.categories[:, None, :] != self.categories[None, :, :]
+        return flags
+
+    @cached_property
+    def splits(self) -> tuple[Split, ...]:
+        """All splits of the dimensions into two sides."""
+        crosses = range(1, 1 << max(len(self.lattice.sizes) - 1, 0))
+        return tuple(self._split(cross) for cross in crosses)
+
+    def _split(self, cross: int) -> Split:
+        rest = (1 << len(self.lattice.sizes)) - 1 - cross
+        row, rows = _rank(self.categories[:, list(members(cross))])
+        column, columns = _rank(self.categories[:, list(members(rest))])
+        at = np.empty((rows, columns), dtype=np.int64)
+        at[row, column] = np.arange(len(row))
+        of = self.lattice.cross
+        return Split(cross, row, column, at, np.flatnonzero(((of & cross) > 0) & ((of & rest) > 0)))
+
+
+def _rank(categories: Ints) -> tuple[Ints, int]:
+    distinct, rank = np.unique(categories, axis=0, return_inverse=True)
+    return rank.reshape(-1).astype(np.int64), len(distinct)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """A place's children, and which exchanges each of them allows with the marks as they are."""
+
+    types: Types
+    places: Ints
+    able: Flags  # (places,) nothing but totals is shown below
+    open: Flags  # (places, cells) not shown
+    floor: Ints  # (places, cells) the least that an outsider knows a cell to be: 1 where it is marked c, else no limit
+    changes: Flags  # (places, types, types) a person of one type may become another
+    trades: Flags  # (splits, places)
+    transfers: Flags  # (places,)
+
+    @classmethod
+    def of(cls, types: Types, marks: NDArray[np.uint8], places: Ints) -> Ground:
+        """What siblings allow. A place with others below it takes part if these show nothing but totals."""
+        lattice = types.lattice
+        mark = marks[places]
+        lowest = np.array([lattice.is_lowest(place) for place in places.tolist()])
+        able = only_totals(lattice, marks)[places]
+        free = mark != Mark.SHOWN
+        changes = np.repeat(able, types.differ.shape[0] ** 2).reshape(len(places), *types.differ.shape[:2])
+        for axis, single in enumerate(types.single):
+            hidden = free[:, single]
+            changes &= ~types.differ[None, :, :, axis] | (hidden[:, :, None] & hidden[:, None, :])
+        trades = [able & (mark[:, split.coupling] >= Mark.BELOW).all(axis=1) for split in types.splits]
+        return cls(
+            types,
+            places,
+            able,
+            free,
+            np.where(mark == Mark.WITHHELD, 1, -PLENTY),
+            changes,
+            np.array(trades, dtype=np.bool_).reshape(len(trades), len(places)),
+            free[:, -1] & lowest,
+        )
+
+
+def only_totals(lattice: Lattice, marks: NDArray[np.uint8]) -> Flags:
+    """Places below which nothing but totals is shown."""
+    broken_down: Flags = np.any(marks[:, :-1] < Mark.BELOW, axis=1)
+    up_to = np.concatenate([[0], np.cumsum(broken_down)])
+    flags: Flags = up_to[lattice.end] == up_to[np.arange(len(broken_down)) + 1]
+    return flags
+
+
+@dataclass(slots=True, eq=False)
+class Walk:
+    """A walk of one place among its siblings: the counts as they are by now, and what its cells met."""
+
+    ground: Ground
+    here: int  # index of the place among its siblings
+    counts: Ints  # (places, types)
+    values: Ints  # (places, cells) all margins of the counts
+    low: Ints = field(init=False)  # (cells,) least and greatest value that each cell of the place met
+    high: Ints = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.low = self.values[self.here].copy()
+        self.high = self.low.copy()
+
+    @classmethod
+    def begin(cls, ground: Ground, place: int, table: Change | None = None) -> Walk:
+        """At the true table, or at another possible one."""
+        lattice = ground.types.lattice
+        values = lattice.values[ground.places]
+        counts = values[:, lattice.inner_cells]
+        if table is not None:
+            owner = np.searchsorted(lattice.leaf_start[ground.places], table.leaves, side="right") - 1
+            inside = (owner >= 0) & (table.leaves < lattice.leaf_end[ground.places[owner]])
+            np.add.at(counts, owner[inside], table.counts[inside])
+            np.add.at(values, owner[inside], table.counts[inside] @ lattice.membership.T)
+        return cls(ground, int(np.searchsorted(ground.places, place)), counts, values)
+
+    def seek(self, cell: int, value: int) -> bool:
+        """Walk until a cell of the place has a value; False if it was not reached."""
+        if self._go(cell, value):
+            return True
+        if value < self._value(cell):
+            return False
+        for _ in range(ROUNDS):
+            for wider in self._wider(cell):
+                if self._value(wider) < value:
+                    self._go(wider, value)
+            if self._go(cell, value):
+                return True
+        return False
+
+    def table(self) -> Change:
+        """Where the walk stands, as a table of the lowest places: within a place, who becomes what is all the same."""
+        lattice = self.ground.types.lattice
+        leaves, counts = [], []
+        true = lattice.values[np.ix_(self.ground.places, lattice.inner_cells)]
+        for place, differ in zip(self.ground.places.tolist(), self.counts - true, strict=True):
+            first, last = int(lattice.leaf_start[place]), int(lattice.leaf_end[place])
+            if differ.any():
+                leaves.append(np.arange(first, last))
+                counts.append(_spread(lattice.inner[first:last], differ))
+        if not leaves:
+            return Change(np.empty(0, dtype=np.int64), np.empty((0, true.shape[1]), dtype=np.int64))
+        return Change(np.concatenate(leaves), np.concatenate(counts))
+
+    def _value(self, cell: int) -> int:
+        return int(self.values[self.here, cell])
+
+    def _wider(self, cell: int) -> Iterator[int]:
+        """The place's total and the single categories that count a cell's persons among others, where not shown."""
+        lattice = self.ground.types.lattice
+        inside = int(np.flatnonzero(lattice.membership[cell])[0])
+        singles = [int(self.ground.types.single[axis, inside]) for axis in members(int(lattice.cross[cell]))]
+        for wider in (lattice.values.shape[1] - 1, *singles):
+            if wider != cell and self.ground.open[self.here, wider]:
+                yield wider
+
+    def _go(self, cell: int, value: int) -> bool:
+        """Exchange persons while a cell comes nearer to a value; whether it got there."""
+        membership = self.ground.types.lattice.membership[cell]
+        left = value - self._value(cell)
+        up = left > 0
+        left = abs(left)
+        inside, outside = np.flatnonzero(membership), np.flatnonzero(~membership)
+        leaving, coming = (outside, inside) if up else (inside, outside)
+        while left > 0:
+            before = left
+            left -= self._trade(cell, membership, up, left)
+            if left:
+                left -= self._change(leaving, coming, left)
+            if left:
+                left -= self._transfer(inside, up, left)
+            if left == before:
+                return False
+        return True
+
+    def _trade(self, cell: int, membership: Flags, up: bool, wanted: int) -> int:
+        """Trades by which a cell gains, or loses, a person each."""
+        whole = int(self.ground.types.lattice.cross[cell])
+        done = 0
+        for number, split in enumerate(self.ground.types.splits):
+            if done == wanted or not whole & split.cross or not whole & ~split.cross:
+                continue
+            if not self.ground.trades[number, self.here]:
+                continue
+            mates = np.flatnonzero(self.ground.trades[number])
+            mates = mates[mates != self.here]
+            in_row, in_column = _has(split.row, membership), _has(split.column, membership)
+            first = np.flatnonzero(in_column & (in_row != up))
+            second = np.flatnonzero(~in_column & (in_row == up))
+            while done < wanted and (now := self._trade_once(split, mates, first, second, wanted - done)):
+                done += now
+        return done
+
+    def _trade_once(self, split: Split, mates: Ints, first: Ints, second: Ints, wanted: int) -> int:
+        """The trade of which most units fit."""
+        own = self.counts[self.here]
+        first, second = first[own[first] > 0], second[own[second] > 0]
+        if not len(first) or not len(second) or not len(mates):
+            return 0
+        one = split.at[split.row[second][None, :], split.column[first][:, None]]
+        two = split.at[split.row[first][:, None], split.column[second][None, :]]
+        away = self.counts[mates]
+        back = np.minimum(away[:, one], away[:, two]).sum(axis=0)
+        units = np.minimum(np.minimum(own[first][:, None], own[second][None, :]), back)
+        p, q = divmod(int(units.argmax()), units.shape[1])
+        leaving, coming = np.array([first[p], second[q]]), np.array([one[p, q], two[p, q]])
+        return self._exchange(leaving, coming, mates, away[:, coming].min(axis=1), min(int(units[p, q]), wanted))
+
+    def _change(self, leaving: Ints, coming: Ints, wanted: int) -> int:
+        """Persons of one type become another, as many as fit of the pair of types of which most fit."""
+        ground = self.ground
+        old, new = np.nonzero(ground.changes[self.here][np.ix_(leaving, coming)])
+        old, new = leaving[old], coming[new]
+        kept = self.counts[self.here, old] > 0
+        old, new = old[kept], new[kept]
+        if not len(old):
+            return 0
+        mates = np.flatnonzero(np.arange(len(ground.places)) != self.here)
+        back = np.where(ground.changes[mates][:, old, new], self._spare(mates, new, old), 0)
+        units = np.minimum(self._spare(np.array([self.here]), old, new)[0], back.sum(axis=0))
+        best = int(units.argmax())
+        pair = old[best : best + 1], new[best : best + 1]
+        return self._exchange(*pair, mates, back[:, best], min(int(units[best]), wanted))
+
+    def _spare(self, places: Ints, old: Ints, new: Ints) -> Ints:
+        """(places, pairs) how many persons of an old type can become a new one before a cell marked c is empty."""
+        spare = self.counts[np.ix_(places, old)]
+        for axis, single in enumerate(self.ground.types.single):
+            at = np.ix_(places, single[old])
+            room = self.values[at] - self.ground.floor[at]
+            spare = np.minimum(spare, np.where(self.ground.types.differ[old, new, axis], room, PLENTY))
+        return spare
+
+    def _transfer(self, inside: Ints, up: bool, wanted: int) -> int:
+        """Persons come from siblings, or go there, where the totals of both are not shown."""
+        ground = self.ground
+        if not ground.transfers[self.here]:
+            return 0
+        mates = np.flatnonzero(ground.transfers & (np.arange(len(ground.places)) != self.here))
+        if not len(mates):
+            return 0
+        givers = mates if up else np.array([self.here])
+        room = np.minimum(self.counts[np.ix_(givers, inside)], (self.values - ground.floor)[givers, -1:])
+        best = int(room.sum(axis=0).argmax())
+        kind, none = inside[best : best + 1], inside[:0]
+        units = min(int(room[:, best].sum()), wanted)
+        if up:
+            return self._exchange(none, kind, mates, room[:, best], units)
+        return self._exchange(kind, none, mates[:1], np.array([units]), units)
+
+    def _exchange(self, leaving: Ints, coming: Ints, mates: Ints, room: Ints, units: int) -> int:
+        """Lay an exchange so many times, the siblings in turn as far as each has room; the units laid."""
+        if units <= 0:
+            return 0
+        share = np.clip(units - (np.cumsum(room) - room), 0, room)
+        membership = self.ground.types.lattice.membership
+        self.counts[self.here, leaving] -= units
+        self.counts[self.here, coming] += units
+        self.counts[np.ix_(mates, leaving)] += share[:, None]
+        self.counts[np.ix_(mates, coming)] -= share[:, None]
+        change = membership[:, coming].sum(axis=1) - membership[:, leaving].sum(axis=1)
+        self.values[self.here] += units * change
+        self.values[mates] -= share[:, None] * change[None, :]
+        np.minimum(self.low, self.values[self.here], out=self.low)
+        np.maximum(self.high, self.values[self.here], out=self.high)
+        return units
+
+
+def _has(index: Ints, types: Flags) -> Flags:
+    """For every type, whether its row (or column) is one of those of some types."""
+    flags = np.zeros(int(index.max()) + 1, dtype=np.bool_)
+    flags[index[types]] = True
+    has: Flags = flags[index]
+    return has
+
+
+def _spread(counts: Ints, differ: Ints) -> Ints:
+    """Changes (lowest places, types) that sum to a place's; each lowest place keeps its total where the place does."""
+    if len(counts) == 1:
+        return differ[None, :]
+    change = np.zeros_like(counts)
+    coming = np.repeat(np.flatnonzero(differ > 0), differ[differ > 0])
+    for kind in np.flatnonzero(differ < 0).tolist():
+        left = int(-differ[kind])
+        share = np.clip(left - (np.cumsum(counts[:, kind]) - counts[:, kind]), 0, counts[:, kind])
+        change[:, kind] -= share
+        np.add.at(change, (np.repeat(np.arange(len(counts)), share), coming[:left]), 1)
+        coming = coming[left:]
+    return change
