@@ -6,6 +6,10 @@ row numbers only. The command line turns an error into two lines and an exit cod
 
 from __future__ import annotations
 
+import traceback
+from enum import StrEnum
+from pathlib import Path
+
 
 class RnuError(Exception):
     """A failure that a person can answer; `remedy` says how, `exit_code` is what the shell sees."""
@@ -52,10 +56,28 @@ class DisclosureRisk(RnuError):
     exit_code = 5
 
 
+class Why(StrEnum):
+    """Why a word on a release is not taken; the desk says each in the steward's language."""
+
+    UNREGISTERED = "unregistered"  # nobody's key, or not on this day
+    SAME_PERSON = "same-person"  # who built it would approve it
+    FORGED = "forged"  # no signature of this key over this release, reason and moment
+    OVERTAKEN = "overtaken"  # somebody decided, or the passkey signed, since it was asked for
+    REPLACED = "replaced"  # a later build or revision took its place
+    CHANGED = "changed"  # bytes are not what was sealed
+    NO_REASON = "no-reason"  # returned without a note
+    UNKNOWN = "unknown"  # there is no such release
+    OTHER = "other"
+
+
 class ReviewRequired(RnuError):
     """A release lacks a signature, or bytes changed after it was given: a steward decides."""
 
     exit_code = 6
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "", why: Why = Why.OTHER) -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.why = why
 
 
 class PortalRefused(RnuError):
@@ -74,3 +96,15 @@ class Busy(RnuError):
     """Another run holds the institution's lock: wait for it to end."""
 
     exit_code = 9
+
+
+def unexpected(error: Exception) -> RnuError:
+    """A failure that nobody foresaw, told without a value: only what it was and where it happened."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "site-packages" not in frame.filename]
+    at = (ours or frames)[-1]
+    return RnuError(
+        f"unexpected {type(error).__name__}",
+        where=f"{Path(at.filename).name}:{at.lineno}",
+        remedy="report it; RNU_TRACEBACK=1 shows more, and may show persons' data: do not send that on",
+    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from rnu.errors import SettingsError
-from rnu.ledger import Ledger
+from rnu.ledger import Ledger, beside
+from rnu.secrets import ledger_address
 from rnu.settings import Settings, load
 from rnu.store import FULL, Store, disk_full, first_of
 from rnu.ubigeo import Gazetteer
@@ -28,7 +30,7 @@ class Institution:
         """Read the configuration, make sure of the store and the ledger."""
         settings = load(home)
         store = Store(home / "store")
-        ledger = Ledger.beside(home)
+        ledger = _ledger(home)
         with usable(home):
             store.create()
             ledger.upgrade()
@@ -39,6 +41,19 @@ class Institution:
     def references(self) -> dict[str, Path]:
         """What schemas' foreign keys may refer to."""
         return {"ubigeo": self.settings.gazetteer_path}
+
+
+def _ledger(home: Path) -> Ledger:
+    address = ledger_address(home, os.environ)
+    if not address:
+        return Ledger.beside(home)
+    if beside(home).exists():
+        raise SettingsError(
+            "there are two ledgers, and the history is in the one that is no longer used",
+            where=str(beside(home)),
+            remedy="`rnu move-ledger` brings it over",
+        )
+    return Ledger(address)
 
 
 @contextmanager

@@ -1,15 +1,18 @@
 """The ledger: what came, what was found, who decided. Rows are only added; every state is read from them.
 
-SQLite beside the store by default, any SQLAlchemy address otherwise. The tables are made and upgraded by the
-migrations in `rnu/migrations/`; triggers refuse UPDATE and DELETE, so that not even this code can rewrite history.
+SQLite beside the store by default; PostgreSQL where a portal asks for things and reads what became of them. The tables
+are made and upgraded by the migrations in `rnu/migrations/`; triggers refuse UPDATE, DELETE and TRUNCATE, so that not
+even this code can rewrite history.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,9 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
+from filelock import FileLock, Timeout
 
-from rnu.errors import StoreError
+from rnu.errors import SettingsError, StoreError
 from rnu.signing import Role, Signature
 
 metadata = sa.MetaData()
@@ -57,6 +61,14 @@ publication_table = _table(
     "publication", _text("portal"), _text("digest"), _text("site"), sa.Column("whole", sa.Boolean, nullable=False),
     sa.Column("releases", sa.JSON),
 )  # fmt: skip
+request_table = _table("request", _text("kind"), _text("asked_by"), sa.Column("what", sa.JSON, nullable=False))
+receipt_table = _table(
+    "receipt", sa.Column("request_id", sa.Integer, nullable=False, index=True), _text("state"), _text("said"),
+    sa.Column("facts", sa.JSON, nullable=False),
+)  # fmt: skip
+announcement_table = _table("announcement", sa.Column("facts", sa.JSON, nullable=False))
+
+CLAIMS = 0x524E55  # the class of advisory locks that stand for a request that somebody works on: "RNU"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +132,49 @@ class Publication:
     at: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something that a person, or a portal for one, asks the worker to do."""
+
+    kind: str
+    asked_by: str  # an account: who that is, only a signature tells
+    what: Mapping[str, Any]
+    id: int = 0
+    at: str = ""
+
+
+class State(StrEnum):
+    """How far a request is."""
+
+    TAKEN = "taken"  # a worker is at it, or was when it was ended
+    DONE = "done"
+    REFUSED = "refused"  # somebody must change something before it is asked again
+    FAILED = "failed"  # asked again later it may go well
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the worker says of a request. The desk reads all of it: nothing that only the worker may know."""
+
+    request_id: int
+    state: State
+    said: str  # one sentence in Spanish for whoever asked
+    facts: Mapping[str, Any]
+    id: int = 0
+    at: str = ""
+
+
 class Ledger:
     """Adds rows and reads states. `clock` gives the moment that rows are stamped with."""
 
     def __init__(self, address: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._engine = sa.create_engine(address)
+        self._engine = _engine(address)
         self._clock = clock
 
     @classmethod
     def beside(cls, home: Path) -> Ledger:
         """The default ledger of an institution's folder."""
-        return cls(f"sqlite:///{home / 'ledger.sqlite'}")
+        return cls(f"sqlite:///{beside(home)}")
 
     def upgrade(self) -> None:
         """Make the tables, or bring those of an older version up to date."""
@@ -154,6 +198,34 @@ class Ledger:
                 remedy="it was upgraded by a newer one: use that one, or put back the copy from before",
             ) from error
 
+    def take_over(self, former: Ledger) -> int:
+        """Copy another ledger's history, numbers and moments and all; how many rows it has.
+
+        Again it changes nothing. Raises StoreError if this ledger has a history of its own.
+        """
+        tables = metadata.sorted_tables
+        wanted = {table: [r._asdict() for r in former._rows(table)] for table in tables}
+        kept = {table: [r._asdict() for r in self._rows(table)] for table in tables}
+        if any(kept.values()) and kept != wanted:
+            raise StoreError(
+                "the new ledger has a history of its own",
+                where=str(self._engine.url),
+                remedy="name an empty database",
+            )
+        if not any(kept.values()):
+            with self._engine.begin() as connection:
+                for table, rows in wanted.items():
+                    if rows:
+                        connection.execute(table.insert(), rows)
+                        self._number_after(connection, table)
+        return sum(map(len, wanted.values()))
+
+    def _number_after(self, connection: sa.Connection, table: sa.Table) -> None:
+        """PostgreSQL numbers rows by a sequence of its own, which knows nothing of rows that came with theirs."""
+        if self._engine.dialect.name != "sqlite":
+            highest = sa.select(sa.func.max(table.c.id)).scalar_subquery()
+            connection.execute(sa.select(sa.func.setval(sa.func.pg_get_serial_sequence(table.name, "id"), highest)))
+
     def _keep_private(self) -> None:
         """Make SQLite's file its owner's alone, for it holds exact small counts; its journals get the same mode."""
         if self._engine.dialect.name != "sqlite" or not self._engine.url.database:
@@ -162,10 +234,12 @@ class Ledger:
         path.touch(mode=0o600)
         path.chmod(0o600)
 
-    def _add(self, table: sa.Table, **values: Any) -> None:
+    def _add(self, table: sa.Table, **values: Any) -> int:
+        """Add a row, stamped with the moment; gives its number."""
+        stamped = table.insert().values(at=self._clock().isoformat(timespec="seconds"), **values)
         try:
             with self._engine.begin() as connection:
-                connection.execute(table.insert().values(at=self._clock().isoformat(timespec="seconds"), **values))
+                return int(connection.execute(stamped.returning(table.c.id)).scalar_one())
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(
                 f"the ledger did not take a row of '{table.name}'",
@@ -173,8 +247,10 @@ class Ledger:
                 remedy="look at the disk and the database; nothing was changed",
             ) from error
 
-    def _rows(self, table: sa.Table, **wanted: str) -> Sequence[sa.Row[Any]]:
-        query = table.select().filter_by(**wanted).order_by(table.c.id)
+    def _rows(self, table: sa.Table, **wanted: str | int) -> Sequence[sa.Row[Any]]:
+        return self._read(table.select().filter_by(**wanted).order_by(table.c.id))
+
+    def _read(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         try:
             with self._engine.connect() as connection:
                 return connection.execute(query).all()
@@ -232,6 +308,10 @@ class Ledger:
             for r in rows
         }
 
+    def periods(self) -> tuple[str, ...]:
+        """The periods for which something came, oldest first."""
+        return tuple(r.period for r in self._read(sa.select(intake_table.c.period).distinct().order_by("period")))
+
     # --- releases ---
 
     def add_release(self, release: Release) -> None:
@@ -264,13 +344,14 @@ class Ledger:
             note=decision.note,
         )
 
+    def decisions(self, **wanted: str) -> tuple[Decision, ...]:
+        """Every word, oldest first; `digest=` or `public_key=` narrow them."""
+        rows = self._rows(decision_table, **wanted)
+        return tuple(Decision(Signature(Role(r.role), r.digest, r.public_key, r.signature), r.note, r.at) for r in rows)
+
     def decision(self, digest: str) -> Decision | None:
         """The latest word on a release."""
-        rows = self._rows(decision_table, digest=digest)
-        if not rows:
-            return None
-        r = rows[-1]
-        return Decision(Signature(Role(r.role), r.digest, r.public_key, r.signature), r.note, r.at)
+        return next(reversed(self.decisions(digest=digest)), None)
 
     def approved(self) -> frozenset[str]:
         """Digests on which the latest word is an approval."""
@@ -300,6 +381,106 @@ class Ledger:
         """What was published on a portal, oldest first."""
         rows = self._rows(publication_table, portal=portal)
         return tuple(Publication(r.portal, r.digest, r.site, r.whole, tuple(r.releases or ()), r.at) for r in rows)
+
+    # --- requests and receipts ---
+
+    def add_request(self, request: Request) -> int:
+        """Record what is asked for; gives its number."""
+        what = json.loads(json.dumps(request.what))
+        return self._add(request_table, kind=request.kind, asked_by=request.asked_by, what=what)
+
+    def requests(self, **wanted: str | int) -> tuple[Request, ...]:
+        """What was asked for, oldest first; `id=`, `kind=` or `asked_by=` narrow it."""
+        return tuple(_request(r) for r in self._rows(request_table, **wanted))
+
+    def open_requests(self) -> tuple[Request, ...]:
+        """What has no answer yet, oldest first."""
+        answered = (
+            sa.select(receipt_table.c.id)
+            .where(receipt_table.c.request_id == request_table.c.id, receipt_table.c.state != State.TAKEN)
+            .exists()
+        )
+        return tuple(_request(r) for r in self._read(request_table.select().where(~answered).order_by("id")))
+
+    def add_receipt(self, receipt: Receipt) -> None:
+        """Record what became of a request."""
+        facts = json.loads(json.dumps(receipt.facts))
+        self._add(receipt_table, request_id=receipt.request_id, state=receipt.state, said=receipt.said, facts=facts)
+
+    def receipts(self, request_id: int) -> tuple[Receipt, ...]:
+        """What the worker said of a request, oldest first."""
+        rows = self._rows(receipt_table, request_id=request_id)
+        return tuple(Receipt(r.request_id, State(r.state), r.said, r.facts, r.id, r.at) for r in rows)
+
+    def announce(self, facts: Mapping[str, Any]) -> None:
+        """Record what a portal may know of the configuration."""
+        self._add(announcement_table, facts=json.loads(json.dumps(facts)))
+
+    def announced(self) -> Mapping[str, Any] | None:
+        """What a portal may know of the configuration, as it was last said."""
+        rows = self._read(announcement_table.select().order_by(announcement_table.c.id.desc()).limit(1))
+        return rows[0].facts if rows else None
+
+    @contextmanager
+    def claimed(self, request_id: int) -> Iterator[bool]:
+        """Whether this worker alone may work on a request, for as long as the block lasts.
+
+        The claim is a lock that ends with its process or its connection, so that what a killed worker left is free at
+        once, on whatever machine it ran. Beside SQLite one worker works at a time.
+        """
+        if self._engine.dialect.name == "sqlite":
+            with self._claimed_in_file() as free:
+                yield free
+            return
+        try:
+            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            connection.detach()  # the session ends with the block, and the lock with it
+            free = connection.execute(sa.select(sa.func.pg_try_advisory_lock(CLAIMS, request_id))).scalar_one()
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(
+                "the ledger cannot be reached",
+                where=str(self._engine.url),
+                remedy="look at the database; nothing was changed",
+            ) from error
+        try:
+            yield bool(free)
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _claimed_in_file(self) -> Iterator[bool]:
+        lock = FileLock(f"{self._engine.url.database}.claim")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+
+def beside(home: Path) -> Path:
+    """Where the default ledger of an institution's folder lies."""
+    return home / "ledger.sqlite"
+
+
+def _engine(address: str) -> sa.Engine:
+    try:
+        return sa.create_engine(address, pool_pre_ping=not address.startswith("sqlite"))
+    except sa.exc.ArgumentError as error:
+        raise SettingsError("this is no address of a database", where="the ledger's address") from error
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"the ledger's database needs a driver that is not installed ({error.name})",
+            where="the ledger's address",
+            remedy="pip install rnu[postgres]",
+        ) from error
+
+
+def _request(row: sa.Row[Any]) -> Request:
+    return Request(row.kind, row.asked_by, row.what, row.id, row.at)
 
 
 def _release(row: sa.Row[Any]) -> Release:

@@ -121,12 +121,65 @@ def run(
     steward(public_half(signing_key), settings.stewards, today)
     with institution.store.locked(), disk_told(institution.store.root):
         problems = take_in_sources(institution, period, key, say)
-        intakes = {s: i for s, i in institution.ledger.intakes(str(period)).items() if i.roster}
-        waiting = tuple(s for s in settings.quorum if s not in intakes)
-        if not intakes or (waiting and not go):
-            return Outcome(str(period), None, False, problems, waiting)
-        release, new = build_period(institution, period, intakes, signing_key, say, key)
-        return Outcome(str(period), release, new, problems, waiting)
+        return _build_if_in(institution, period, key, signing_key, say, problems, go)
+
+
+def run_build(
+    institution: Institution,
+    period: Period,
+    key: Key,
+    signing_key: Ed25519PrivateKey,
+    say: Say,
+    *,
+    today: date,
+    go: bool = False,
+) -> Outcome:
+    """Build a period from the rosters that are in, once the quorum is, or with `go` without it; nothing is fetched."""
+    steward(public_half(signing_key), institution.settings.stewards, today)
+    with institution.store.locked(), disk_told(institution.store.root):
+        return _build_if_in(institution, period, key, signing_key, say, (), go)
+
+
+def build_is_due(institution: Institution, period: Period) -> bool:
+    """Whether the quorum is in, and the period's latest release was built from something else."""
+    settings, ledger = institution.settings, institution.ledger
+    intakes = _rosters(ledger, period)
+    if any(s not in intakes for s in settings.quorum):
+        return False
+    latest = ledger.releases(period=str(period))[-1:]
+    return [r.fingerprint for r in latest] != [_release_fingerprint(settings, intakes)]
+
+
+def _build_if_in(
+    institution: Institution,
+    period: Period,
+    key: Key,
+    signing_key: Ed25519PrivateKey,
+    say: Say,
+    problems: tuple[RnuError, ...],
+    go: bool,
+) -> Outcome:
+    intakes = _rosters(institution.ledger, period)
+    waiting = tuple(s for s in institution.settings.quorum if s not in intakes)
+    if not intakes or (waiting and not go):
+        return Outcome(str(period), None, False, problems, waiting)
+    release, new = build_period(institution, period, intakes, signing_key, say, key)
+    return Outcome(str(period), release, new, problems, waiting)
+
+
+def _rosters(ledger: Ledger, period: Period) -> dict[str, Intake]:
+    """The intakes of a period that became rosters."""
+    return {s: i for s, i in ledger.intakes(str(period)).items() if i.roster}
+
+
+def _missing(settings: Settings, intakes: Mapping[str, Intake]) -> list[str]:
+    return [s.id for s in settings.rosters() if s.id not in intakes]
+
+
+def _release_fingerprint(settings: Settings, intakes: Mapping[str, Intake]) -> str:
+    rosters = {s: i.fingerprint for s, i in intakes.items()}
+    configuration = provenance.configuration_digest(settings)
+    return provenance.release_fingerprint(rosters, configuration, _missing(settings, intakes))
 
 
 # --- each delivery -----------------------------------------------------------------------------------------------
@@ -137,14 +190,29 @@ def take_in_sources(institution: Institution, period: Period, key: Key, say: Say
     problems: list[RnuError] = []
     for source in institution.settings.sources:
         try:
-            delivery = _harvest(institution, source, period, say)
-            _take_in(institution, source, period, delivery, key, say)
+            _take_in_source(institution, source, period, key, say)
         except RnuError as error:
             if isinstance(error, SettingsError | StoreError):
                 raise  # not the source's trouble: the others would have it too
             problems.append(error)
             say(Step("problem", source.id, problem=str(error)))
     return tuple(problems)
+
+
+def take_in_source(institution: Institution, source: Source, period: Period, key: Key, say: Say) -> tuple[Intake, bool]:
+    """Harvest, check and take in one source alone; its intake, and whether it was not there already.
+
+    Raises SourceUnavailable if nothing came, RosterRejected if it goes back to its owner.
+    """
+    with institution.store.locked(), disk_told(institution.store.root):
+        return _take_in_source(institution, source, period, key, say)
+
+
+def _take_in_source(
+    institution: Institution, source: Source, period: Period, key: Key, say: Say
+) -> tuple[Intake, bool]:
+    delivery = _harvest(institution, source, period, say)
+    return _take_in(institution, source, period, delivery, key, say)
 
 
 def _harvest(institution: Institution, source: Source, period: Period, say: Say) -> Delivery:
@@ -160,7 +228,9 @@ def _harvest(institution: Institution, source: Source, period: Period, say: Say)
     return got.delivery
 
 
-def _take_in(institution: Institution, source: Source, period: Period, delivery: Delivery, key: Key, say: Say) -> None:
+def _take_in(
+    institution: Institution, source: Source, period: Period, delivery: Delivery, key: Key, say: Say
+) -> tuple[Intake, bool]:
     settings, store, ledger = institution.settings, institution.store, institution.ledger
     cut = period.last_day()
     schema = settings.schema_path(source)
@@ -176,7 +246,7 @@ def _take_in(institution: Institution, source: Source, period: Period, delivery:
         say(Step("check", source.id, facts={"state": "unchanged"}))
         if not known.accepted:
             raise _returned(source, known)
-        return
+        return known, False
     with _timed(say, "check", source.id) as found, store.work(f"intake-{source.id}") as work:
         made = work / "roster.parquet"
         try:
@@ -204,6 +274,7 @@ def _take_in(institution: Institution, source: Source, period: Period, delivery:
         found.update(_told(source, report))
     if not report.accepted:
         raise _returned(source, intake)
+    return intake, True
 
 
 def _intake(
@@ -265,12 +336,11 @@ def build_period(
     """Aggregate, protect, attack, build, inspect, seal, sign; a release of the same inputs is not made again."""
     settings, store, ledger = institution.settings, institution.store, institution.ledger
     configuration = provenance.configuration_digest(settings)
-    missing = [s.id for s in settings.rosters() if s.id not in intakes]
-    fingerprint = provenance.release_fingerprint({s: i.fingerprint for s, i in intakes.items()}, configuration, missing)
+    fingerprint = _release_fingerprint(settings, intakes)
     known = _known(ledger, str(period), fingerprint)
     if known and is_whole(store.release(known.digest), known.digest):
         again = dataclasses.replace(known, build=sign(signing_key, Role.BUILD, known.digest))
-        release, new = _record(ledger, again)
+        release, new = _record(settings, ledger, again)
         say(Step("build", str(period), facts={"state": "again" if new else "unchanged", "digest": known.digest}))
         return release, new
     counts = {}
@@ -310,7 +380,7 @@ def build_period(
     release = Release(
         str(period), contents.revision, digest, fingerprint, sign(signing_key, Role.BUILD, digest), _facts(contents)
     )
-    return _record(ledger, release)[0], True
+    return _record(settings, ledger, release)[0], True
 
 
 def _known(ledger: Ledger, period: str, fingerprint: str) -> Release | None:
@@ -321,17 +391,17 @@ def _known(ledger: Ledger, period: str, fingerprint: str) -> Release | None:
     return same[-1]
 
 
-def _record(ledger: Ledger, release: Release) -> tuple[Release, bool]:
+def _record(settings: Settings, ledger: Ledger, release: Release) -> tuple[Release, bool]:
     """Make a release its period's latest build; gives it as the ledger has it, and whether that took a row.
 
-    Raises ReviewRequired if the release is approved by the very key that would now be its builder's.
+    Raises ReviewRequired if the release is approved by the very person who would now be its builder.
     """
     earlier = ledger.releases(period=release.period)
     if earlier and earlier[-1].digest == release.digest:
         return earlier[-1], False
     decision = ledger.decision(release.digest)
     if decision and decision.signature.role is Role.APPROVE:
-        require_two(release.build, decision.signature, release.digest)
+        require_two(release.build, decision.signature, release.digest, settings.stewards)
     ledger.add_release(release)
     return release, True
 

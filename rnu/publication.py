@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rnu.errors import ReviewRequired, SettingsError
 from rnu.ledger import Ledger, Publication
 from rnu.publish.ckan import CkanPortal, remote
+from rnu.publish.dkan import DkanPortal, Metastore
 from rnu.publish.folder import FolderPortal
 from rnu.publish.portal import Compared, Outcome, PortalWriter
 from rnu.review import approved
@@ -65,6 +66,14 @@ def writer(settings: Settings, portal: Portal, overwrite: bool = False) -> Porta
             remote(portal.url, ""),
             portal,
             settings.institution,
+            overwrite,
+        ),
+        "dkan": lambda: DkanPortal(
+            Metastore.signed_in(portal.url, portal_token(settings.home, portal.id, os.environ)),
+            Metastore.visited(portal.url),
+            portal,
+            settings.institution,
+            settings.portal(portal.files).url,
             overwrite,
         ),
     }

@@ -25,6 +25,7 @@ from rnu.errors import SettingsError
 PSEUDONYM_ENV = "RNU_PSEUDONYM_KEY"  # 64 or more hex digits
 PSEUDONYM_FILE_ENV = "RNU_PSEUDONYM_KEY_FILE"
 SIGNING_FILE_ENV = "RNU_SIGNING_KEY_FILE"
+LEDGER_ENV = "RNU_LEDGER"  # an SQLAlchemy address, password and all
 
 
 def pseudonym_key(home: Path, environment: Mapping[str, str]) -> Key:
@@ -69,6 +70,14 @@ def portal_token(home: Path, portal: str, environment: Mapping[str, str]) -> str
     return (
         environment.get(name) or _private_text(path, f"make a token on the portal; put it there, or in {name}")
     ).strip()
+
+
+def ledger_address(home: Path, environment: Mapping[str, str]) -> str:
+    """The ledger's address: of the environment, else of `secrets/ledger.address`; empty for SQLite beside the store."""
+    path = home / "secrets" / "ledger.address"
+    if LEDGER_ENV in environment:
+        return environment[LEDGER_ENV].strip()
+    return _private_text(path, "write the database's address there").strip() if path.exists() else ""
 
 
 def new_signing_key(path: Path) -> Ed25519PrivateKey:

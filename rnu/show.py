@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
-from rnu.ledger import Release
-from rnu.release.difference import Difference
+import pyarrow.parquet as pq
+from python_calamine import CalamineWorkbook
+
+from rnu.errors import ReviewRequired, Why
+from rnu.ledger import Ledger, Release
+from rnu.release.columns import MARK, NOT_DELIVERED
+from rnu.release.difference import Change, Difference
+from rnu.release.manifest import MANIFEST, manifest
+from rnu.release.read import cubes, read_table, totals
 from rnu.store import Store
+from rnu.ubigeo import LEVELS
 
 MOST_CHANGES = 15
+PREVIEWED = 10  # rows of a file that a steward sees at a glance
+READ_AT_A_GLANCE = 6_000  # characters of a text
 
 
 def describe(store: Store, release: Release, before: Release | None, changes: Difference | None) -> dict[str, Any]:
@@ -46,6 +61,17 @@ def _changes(changes: Difference | None) -> list[dict[str, Any]]:
         }
         for c in changes.changes
     ]
+
+
+def before(ledger: Ledger, release: Release) -> Release | None:
+    """The latest approved release before this one, which it is compared with."""
+    approved = ledger.approved()
+    earlier = [
+        known
+        for known in ledger.releases()
+        if known.digest in approved and (known.period, known.revision) < (release.period, release.revision)
+    ]
+    return max(earlier, key=lambda r: (r.period, r.revision), default=None)
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -92,3 +118,141 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 def _shown(value: int | str | None) -> str:
     return f"{value:,}" if isinstance(value, int) else value or "-"
+
+
+# --- what is unusual, and what nobody outside can see ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When a change is called a jump: it is large for the place and large in itself."""
+
+    share: float = 0.20  # of the number before
+    least: int = 100  # users, households or pupils
+
+    def jumps(self, change: Change) -> bool:
+        """Whether a steward should ask why; a programme that came or did not come always is.
+
+        >>> change = Change("usuarios", "sis", "departamento", "24", "Tumbes", 1_000, 1_200)
+        >>> Rule().jumps(change), Rule(least=500).jumps(change), Rule(share=0.5).jumps(change)
+        (True, False, False)
+        """
+        if NOT_DELIVERED in (change.before, change.after):
+            return True
+        if change.by is None or not isinstance(change.before, int):
+            return False
+        return abs(change.by) >= self.least and abs(change.by) >= self.share * change.before
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """How much of a programme's table at a level nobody outside can see, as anybody can count it in the files."""
+
+    cube: str
+    programme: str
+    name: str
+    level: str
+    cells: int
+    withheld: int
+    below: int  # not broken down, for their total is withheld
+    missing: int  # their roster did not come
+    counted: int | None  # the national total; None where it is withheld
+    placed: int  # of it, in places whose total is shown
+    unplaced: float | None  # the share of users whose place cannot be seen; None where the national total cannot
+
+
+def unseen(folder: Path) -> tuple[Unseen, ...]:
+    """What is not shown, by cube, programme and level; nothing tells why a cell is withheld."""
+    return tuple(found for cube in cubes(folder) for found in _unseen_in(folder, cube))
+
+
+def _unseen_in(folder: Path, cube: str) -> Iterator[Unseen]:
+    national = totals(read_table(folder, cube, LEVELS[0]))
+    counted = {p: None if mark else int(n) for p, n, mark in _measured(national)}
+    for level in LEVELS:
+        frame = read_table(folder, cube, level)
+        placed = totals(frame).groupby("programa")[frame.columns[-2]].sum()
+        for programme, own in frame.groupby("programa", sort=False):
+            id, marks = str(programme), own[MARK].value_counts()
+            whole, part = counted.get(id), int(placed.get(id, 0))
+            yield Unseen(
+                cube=cube,
+                programme=id,
+                name=str(own["nombre_programa"].iloc[0]),
+                level=level,
+                cells=len(own),
+                withheld=int(marks.get("c", 0)),
+                below=int(marks.get("d", 0)),
+                missing=int(marks.get(NOT_DELIVERED, 0)),
+                counted=whole,
+                placed=part,
+                unplaced=1 - part / whole if whole else None,
+            )
+
+
+def _measured(frame: Any) -> Iterator[tuple[str, Any, str]]:
+    return zip(frame["programa"], frame.iloc[:, -2], frame[MARK], strict=True)
+
+
+# --- files at a glance -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a release."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The beginning of a file: rows of a table, or a text."""
+
+    name: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    text: str = ""
+    whole: bool = False  # whether there is no more
+
+
+def files(folder: Path) -> tuple[File, ...]:
+    """All files of a release, in the manifest's order."""
+    return tuple(File(name, (folder / name).stat().st_size, sha256) for name, sha256 in manifest(folder).items())
+
+
+def preview(folder: Path, name: str, most: int = PREVIEWED) -> Preview:
+    """A file's first rows or characters; ReviewRequired if the release has no such file."""
+    if name not in (*manifest(folder), MANIFEST):
+        raise ReviewRequired("the release has no such file", where=folder.name, why=Why.UNKNOWN)
+    path = folder / name
+    if path.suffix not in TABLES:
+        text = path.read_text(encoding="utf-8")
+        return Preview(name, text=text[:READ_AT_A_GLANCE], whole=len(text) <= READ_AT_A_GLANCE)
+    columns, *rows = islice(TABLES[path.suffix](path, most + 2), most + 2)
+    return Preview(name, columns, tuple(rows[:most]), whole=len(rows) <= most)
+
+
+def _csv_rows(path: Path, _: int) -> Iterator[tuple[str, ...]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        yield from map(tuple, csv.reader(file))
+
+
+def _parquet_rows(path: Path, most: int) -> Iterator[tuple[str, ...]]:
+    table = pq.ParquetFile(path)
+    yield tuple(table.schema_arrow.names)
+    for batch in table.iter_batches(batch_size=most):
+        yield from (_as_text(row.values()) for row in batch.to_pylist())
+
+
+def _xlsx_rows(path: Path, most: int) -> Iterator[tuple[str, ...]]:
+    sheet = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0)
+    yield from (_as_text(row) for row in sheet.to_python(nrows=most))
+
+
+def _as_text(values: Any) -> tuple[str, ...]:
+    return tuple("" if value is None else f"{value:g}" if isinstance(value, float) else str(value) for value in values)
+
+
+TABLES = {".csv": _csv_rows, ".parquet": _parquet_rows, ".xlsx": _xlsx_rows}

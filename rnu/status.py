@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rnu import report
@@ -46,14 +47,15 @@ class Status:
 
 def status(settings: Settings, ledger: Ledger, period: Period | None) -> Status:
     """The picture for a period; for the latest that the ledger knows of if none is named."""
-    releases = _releases(settings, ledger)
+    releases = release_statuses(ledger, [p.id for p in settings.portals])
     named = str(period) if period else max((r.period for r in releases), default="")
     intakes = ledger.intakes(named) if named else {}
-    sources = tuple(_source(s.id, intakes.get(s.id)) for s in settings.sources)
+    sources = tuple(source_status(s.id, intakes.get(s.id)) for s in settings.sources)
     return Status(named, sources, releases, _next(settings, named, sources, releases, _behind(settings, ledger)))
 
 
-def _source(id: str, intake: Intake | None) -> SourceStatus:
+def source_status(id: str, intake: Intake | None) -> SourceStatus:
+    """What became of a source's delivery, if one came."""
     if intake is None:
         return SourceStatus(id, "missing")
     found = report.parse(intake.report)
@@ -62,16 +64,17 @@ def _source(id: str, intake: Intake | None) -> SourceStatus:
     return SourceStatus(id, "accepted", intake.cut, found.check.rows, found.check.set_aside, found.roster_rows)
 
 
-def _releases(settings: Settings, ledger: Ledger) -> tuple[ReleaseStatus, ...]:
-    shown = {p.id: _shown(ledger, p.id) for p in settings.portals}
+def release_statuses(ledger: Ledger, portals: Iterable[str]) -> tuple[ReleaseStatus, ...]:
+    """Each period's latest release, oldest period first; `portals` by their ids."""
+    shown = {portal: _shown(ledger, portal) for portal in portals}
     latest = {r.period: r for r in ledger.releases()}
     out = []
     for release in sorted(latest.values(), key=lambda r: r.period):
         decision = ledger.decision(release.digest)
         state = "waiting" if decision is None else "approved" if decision.signature.role is Role.APPROVE else "returned"
-        portals = tuple(portal for portal, digests in shown.items() if release.digest in digests)
+        on = tuple(portal for portal, digests in shown.items() if release.digest in digests)
         note = decision.note if decision else ""
-        out.append(ReleaseStatus(release.period, release.revision, release.digest, state, note, portals))
+        out.append(ReleaseStatus(release.period, release.revision, release.digest, state, note, on))
     return tuple(out)
 
 

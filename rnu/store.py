@@ -18,6 +18,7 @@ import fcntl
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ from filelock import FileLock, Timeout
 from harvesters.delivery import Fetched
 from rnu.errors import Busy, StoreError
 
+READ_BY_GROUP = 0o2750
+
 
 class Store:
     """The folder `store/` of an institution."""
@@ -37,10 +40,10 @@ class Store:
         self.releases = root / "releases"
 
     def create(self) -> None:
-        """Make the folders; does nothing where they are."""
+        """Make the folders; does nothing where they are. Only releases may have a group that reads them."""
         for folder in (self.root, *(self.root / n for n in ("deliveries", "rosters", "releases", "private", "work"))):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder.chmod(0o700)
+            folder.chmod(stat.S_IMODE(folder.stat().st_mode) & (READ_BY_GROUP if folder == self.releases else 0o700))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -114,13 +117,18 @@ class Store:
         return self.root / "private" / digest
 
     def keep_folder(self, made: Path, target: Path) -> None:
-        """Take a whole folder in under its name by one rename; one that is there already stays as it is."""
+        """Take a whole folder in under its name by one rename; one that is there already stays as it is.
+
+        Where the folder above is open to a group, as a portal's may be to releases, so is what comes into it.
+        """
         if target.exists():
             shutil.rmtree(made)
             return
-        for path in made.rglob("*"):
-            if path.is_file():
-                path.chmod(0o400)
+        above = target.parent.stat()
+        group = above.st_gid if above.st_mode & stat.S_IRGRP else -1
+        for path in (made, *made.rglob("*")):
+            os.chown(path, -1, group)
+            path.chmod((0o700 if path.is_dir() else 0o400) | (0 if group < 0 else 0o050 if path.is_dir() else 0o040))
         sync_tree(made)
         _appear(made, target)
 

@@ -6,10 +6,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
-from deploy.native import ckan, institution, machine, postgres, solr
+from deploy.native import backup, ckan, institution, machine, postgres, solr
 from deploy.native.home import Home
 from deploy.native.machine import Failed, Missing, folder
 from deploy.native.processes import Supervisor, http_answers
@@ -25,22 +26,32 @@ def main() -> None:
 
 
 @main.command()
-def up() -> None:
+@click.option(
+    "--institution",
+    "origin",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=institution.DEMO,
+    help="Folder that `rnu init` made, copied the first time; without it, the demo's.",
+)
+def up(origin: Path) -> None:
     """Install what is missing, start every service, and return when the portal answers. The same again mends it.
 
     \b
     Example:
       python -m deploy.native up
     """
-    home = Home.of_machine()
+    bring_up(Home.of_machine(), origin=origin)
+
+
+def bring_up(home: Home, *, origin: Path = institution.DEMO, saved: Path | None = None) -> None:
+    """Bring a portal up in its folder, from a backup where one is given."""
     with told("packages"):
-        machine.install_packages()
-        machine.make_users(home)
-        folder(home.root, home.users.owner, 0o755)
-        folder(home.root / "run", home.users.owner, 0o755)
-        folder(home.root / "log", home.users.owner, 0o755)
+        prepare(home)
+    if saved:
+        with told("files"):
+            backup.place_files(home, saved, backup.read(saved))
     with told("environment"):
-        ckan.install(home)
+        other_code = ckan.install(home)
     with told("solr"):
         reindex = solr.install(home)
     with told("settings"):
@@ -56,22 +67,72 @@ def up() -> None:
         begin("solr", http_answers(f"{solr.address(home)}/select?q=*:*&rows=0"))
     with told("database"):
         postgres.make_databases(home)
+        if saved:
+            backup.fill_databases(home, saved)
         ckan.make_tables(home)
         ckan.make_admin(home)
-        if reindex:
+        ckan.make_words(home)
+        if reindex or other_code or saved:
             ckan.ckan(home, "search-index", "rebuild")
+    with told("institution"):
+        supervisor.stop("worker")
+        institution.settle(home, origin)
     with told("ckan"):
         supervisor.restart("web", http_answers(f"{home.url}/api/3/action/status_show"))
-        supervisor.restart("jobs", lambda: True)
+        for name in ("jobs", "harvest-gather", "harvest-fetch", "harvest-clock", "desk-clock"):
+            supervisor.restart(name, lambda: True)
     with told("publish"):
-        institution.settle(home)
         institution.publish(home)
-    click.echo(f"\nThe portal:     {home.url}/")
+        supervisor.restart("worker", lambda: institution.announced(home))
+        institution.make_sources(home)
+    tell(home)
+
+
+def prepare(home: Home) -> None:
+    """Packages, users, and the portal's own folder."""
+    machine.install_packages()
+    machine.make_users(home)
+    machine.make_readers(home)
+    for path in (home.root, home.root / "run", home.root / "log"):
+        folder(path, home.users.owner, 0o755)
+
+
+def tell(home: Home) -> None:
+    """Where the portal is, and who administers it."""
+    click.echo(f"\nThe portal:     {home.address}/")
     click.echo(f"Administrator:  {ckan.ADMIN}, password in {home.root / 'secrets' / 'password-admin'}")
     click.echo(f"Its folder:     {home.root} (logs in log/)")
     if not home.users.apart:
         click.echo("Without root CKAN and the worker are one user: nothing keeps CKAN from the rosters here.")
     click.echo("To end it:      make portal-stop")
+
+
+@main.command("backup")
+@click.argument("target", type=click.Path(path_type=Path))
+def back_up(target: Path) -> None:
+    """Write all that cannot be made again into the new folder TARGET: databases, files, rosters, keys.
+
+    \b
+    Example:
+      python -m deploy.native backup /srv/respaldos/2026-03-01
+    """
+    with told("backup"):
+        record = backup.backup(Home.of_machine(), target.absolute())
+    click.echo(
+        f"{target}: {len(record.files)} files. It holds rosters and keys: keep it encrypted, on another machine."
+    )
+
+
+@main.command()
+@click.argument("source", type=click.Path(path_type=Path, file_okay=False, exists=True))
+def restore(source: Path) -> None:
+    """Bring a portal up from the backup SOURCE, in a folder that holds none yet.
+
+    \b
+    Example:
+      python -m deploy.native restore /srv/respaldos/2026-03-01
+    """
+    bring_up(Home.of_machine(), saved=source.absolute())
 
 
 def redis(home: Home) -> None:

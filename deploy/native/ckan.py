@@ -15,15 +15,15 @@ from ckanapi import NotFound, RemoteCKAN
 from deploy.native import postgres, solr
 from deploy.native.home import CHECKOUT, Home
 from deploy.native.machine import PYTHON, folder, run
+from deploy.site import Site, write_ini
 
-SETTINGS = CHECKOUT / "deploy" / "settings.ini"
 LOCK = CHECKOUT / "requirements-portal.lock"
 CODE = ("rnu", "harvesters", "anonymize", "config", "schemas", "ckanext-rnu", "pyproject.toml", "setup.py", "README.md")
 ADMIN = "administracion"
 
 
-def install(home: Home) -> None:
-    """The portal's environment from its lock file, and this project's packages as they are now."""
+def install(home: Home) -> bool:
+    """The portal's environment from its lock file, and this project's packages; whether these are others now."""
     if not (home.venv / "bin" / "pip").exists():
         shutil.rmtree(home.venv, ignore_errors=True)
         run([PYTHON, "-m", "venv", str(home.venv)])
@@ -31,20 +31,24 @@ def install(home: Home) -> None:
     _once(home.venv / ".lock", _digest(LOCK), lambda: run([*pip, "--require-hashes", "-r", str(LOCK)]))
     afresh = ("--no-deps", "--no-build-isolation", "--force-reinstall")
     source = _digest(*(p for name in CODE for p in _files(CHECKOUT / name)))
-    for package in (CHECKOUT / "ckanext-rnu", CHECKOUT):
+    changed = [
         _once(home.venv / f".{package.name}", source, partial(run, [*pip, *afresh, str(package)], cwd=home.root))
+        for package in (CHECKOUT / "ckanext-rnu", CHECKOUT)
+    ]
     code = folder(home.root / "code" / "deploy", home.users.owner, 0o755)
-    for name in ("__init__.py", "wsgi.py"):
+    for name in ("__init__.py", "wsgi.py", "headers.py", "headers.conf"):
         shutil.copy(CHECKOUT / "deploy" / name, code / name)
+    return any(changed)
 
 
-def _once(mark: Path, state: str, work: Callable[[], object]) -> None:
-    """Do work unless it was done for this very state."""
+def _once(mark: Path, state: str, work: Callable[[], object]) -> bool:
+    """Do work unless it was done for this very state; whether it was done."""
     if mark.exists() and mark.read_text() == state:
-        return
+        return False
     mark.unlink(missing_ok=True)
     work()
     mark.write_text(state)
+    return True
 
 
 def _files(path: Path) -> list[Path]:
@@ -65,27 +69,15 @@ def configure(home: Home) -> None:
     root = folder(home.ini.parent, owner, 0o700)
     for name in ("storage", "webassets", "sessions"):
         folder(root / name, owner, 0o700)
-    if not home.ini.exists():
-        half = root / "ckan.ini.half"
-        half.unlink(missing_ok=True)
-        run([home.program("ckan"), "generate", "config", str(half)])
-        half.rename(home.ini)
-    own = {
-        "sqlalchemy.url": postgres.url(home, "ckan", "ckan"),
-        "ckan.datastore.write_url": postgres.url(home, "ckan", "datastore"),
-        "ckan.datastore.read_url": postgres.url(home, "datastore_reader", "datastore"),
-        "ckan.redis.url": f"redis://127.0.0.1:{home.port('redis')}/0",
-        "ckan.harvest.mq.hostname": "127.0.0.1",
-        "ckan.harvest.mq.port": str(home.port("redis")),
-        "ckan.harvest.mq.redis_db": "1",
-        "solr_url": solr.address(home),
-        "ckan.site_url": home.url,
-        "ckan.storage_path": str(root / "storage"),
-        "ckan.webassets.path": str(root / "webassets"),
-    }
-    run([home.program("ckan"), "config-tool", str(home.ini), "-f", str(SETTINGS)])
-    run([home.program("ckan"), "config-tool", str(home.ini), *(f"{name}={value}" for name, value in own.items())])
-    home.ini.chmod(0o600)
+    site = Site(
+        url=home.address,
+        database=partial(postgres.url, home),
+        redis=("127.0.0.1", home.port("redis")),
+        solr=solr.address(home),
+        root=root,
+        releases=home.releases,
+    )
+    write_ini(home.program("ckan"), home.ini, site.settings())
     if home.users.apart:
         shutil.chown(home.ini, owner, owner)
 
@@ -104,10 +96,16 @@ def ckan(home: Home, *words: str) -> str:
 def make_tables(home: Home) -> None:
     """CKAN's tables and its plugins', and the DataStore's permissions."""
     ckan(home, "db", "upgrade")  # the plugins' too
-    postgres.sql(home, _without_connect(ckan(home, "datastore", "set-permissions")), "datastore")
+    postgres.sql(home, without_connect(ckan(home, "datastore", "set-permissions")), "datastore")
 
 
-def _without_connect(script: str) -> str:
+def make_words(home: Home) -> None:
+    """The catalogues for pages' scripts, afresh: CKAN's development server makes them, others must."""
+    shutil.rmtree(home.ini.parent / "storage" / "i18n", ignore_errors=True)
+    ckan(home, "translation", "js")
+
+
+def without_connect(script: str) -> str:
     """The script without psql's own change of database, which would ask for a password."""
     return "\n".join(line for line in script.splitlines() if not line.startswith("\\connect"))
 
@@ -125,7 +123,7 @@ def make_organisation(home: Home, name: str, title: str, publisher: str) -> None
         line.split("name=")[-1].split()[0] for line in ckan(home, "user", "list").splitlines() if "name=" in line
     }:
         _make_user(home, publisher, home.secret(f"password-{publisher}"))
-    with _administrator(home) as api:
+    with administrator(home) as api:
         try:
             known = api.call_action("organization_show", {"id": name, "include_users": True})
         except NotFound:
@@ -137,7 +135,7 @@ def make_organisation(home: Home, name: str, title: str, publisher: str) -> None
 
 
 @contextmanager
-def _administrator(home: Home) -> Iterator[RemoteCKAN]:
+def administrator(home: Home) -> Iterator[RemoteCKAN]:
     """CKAN's actions as the administrator, by a token that is gone afterwards."""
     token = new_token(home, ADMIN, "instalacion")
     api = RemoteCKAN(home.url, apikey=token)

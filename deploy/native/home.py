@@ -12,7 +12,7 @@ from rnu.secrets import write_private
 
 CHECKOUT = Path(__file__).parents[2]
 FIRST_PORT = 8810
-SERVICES = ("web", "postgres", "redis", "solr", "worker")
+SERVICES = ("web", "postgres", "redis", "solr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,13 @@ class Users:
     postgres: str
     web: str  # CKAN's pages, jobs and scheduler: reads releases, nothing of persons
     worker: str  # the line: holds deliveries, rosters and the pseudonym key
+    readers: str = ""  # the group of both, which reads releases; empty where all are one user
 
     @classmethod
     def of_machine(cls) -> Users:
         """Users of their own where we may make them."""
         if os.geteuid() == 0:
-            return cls("postgres", "rnu-ckan", "rnu-worker")
+            return cls("postgres", "rnu-ckan", "rnu-worker", "rnu-releases")
         own = pwd.getpwuid(os.geteuid()).pw_name
         return cls(own, own, own)
 
@@ -64,8 +65,13 @@ class Home:
 
     @property
     def url(self) -> str:
-        """Where visitors find the portal."""
-        return f"http://127.0.0.1:{self.port('web')}"
+        """Where it answers on this machine: by a name, since browsers bind passkeys to names and not to numbers."""
+        return f"http://localhost:{self.port('web')}"
+
+    @property
+    def address(self) -> str:
+        """Where visitors find the portal: RNU_PORTAL_URL behind a web server of its own, else on this machine alone."""
+        return os.environ.get("RNU_PORTAL_URL", self.url).rstrip("/")
 
     @property
     def venv(self) -> Path:
@@ -83,8 +89,13 @@ class Home:
 
     @property
     def institution(self) -> Path:
-        """The institution's folder: the worker's alone, but for its releases."""
+        """The institution's folder: the worker's alone."""
         return self.root / "institution"
+
+    @property
+    def releases(self) -> Path:
+        """The institution's releases, out of its folder so that CKAN's user needs no way through that."""
+        return self.root / "releases"
 
     def secret(self, name: str) -> str:
         """A generated password, made once, in a file that only root, or the one user, can read."""

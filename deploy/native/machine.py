@@ -17,6 +17,9 @@ NEEDED = {
     "javac": "openjdk-17-jdk-headless",
     "mvn": "maven",
     "ensurepip": "python3-venv",
+    "pg_config": "libpq-dev",  # psycopg2, CKAN's driver, comes as source: it is compiled once
+    "cc": "gcc",
+    "Python.h": "python3-dev",
 }
 PYTHON = "/usr/bin/python3"
 
@@ -39,8 +42,8 @@ def missing() -> list[str]:
     """Debian packages that the portal needs and the machine lacks."""
     has = {
         "initdb": bool(postgres_program("initdb")),
-        "ensurepip": subprocess.run([PYTHON, "-c", "import ensurepip"], capture_output=True, check=False).returncode
-        == 0,
+        "ensurepip": _succeeds(PYTHON, "-c", "import ensurepip"),
+        "Python.h": _succeeds(PYTHON, "-c", "import os, sysconfig as s; os.stat(s.get_path('include') + '/Python.h')"),
     }
     return [package for program, package in NEEDED.items() if not has.get(program, shutil.which(program) is not None)]
 
@@ -83,6 +86,15 @@ def make_users(home: Home) -> None:
             )
 
 
+def make_readers(home: Home) -> None:
+    """The group that reads releases, and its members."""
+    if not home.users.apart:
+        return
+    run(["groupadd", "--system", "--force", home.users.readers])
+    for user in (home.users.web, home.users.worker):
+        run(["usermod", "--append", "--groups", home.users.readers, user])
+
+
 def folder(path: Path, owner: str, mode: int) -> Path:
     """A folder that belongs to somebody, made if it is not there."""
     path.mkdir(parents=True, exist_ok=True)
@@ -90,6 +102,11 @@ def folder(path: Path, owner: str, mode: int) -> Path:
     if os.geteuid() == 0:
         shutil.chown(path, owner, owner)
     return path
+
+
+def as_user(user: str) -> tuple[str, ...]:
+    """What goes before a command to run it as somebody, where we may."""
+    return ("/usr/sbin/runuser", "-u", user, "--") if user and os.geteuid() == 0 else ()
 
 
 def run(
@@ -101,7 +118,7 @@ def run(
     stdin: str | None = None,
 ) -> str:
     """Run a program to its end, as somebody; what it printed. Failed shows its last lines."""
-    asked = [*(("/usr/sbin/runuser", "-u", user, "--") if user and os.geteuid() == 0 else ()), *command]
+    asked = [*as_user(user), *command]
     done = subprocess.run(
         asked, input=stdin, capture_output=True, text=True, cwd=cwd, env=dict(env) if env else None, check=False
     )

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import IO
 
 from deploy.native.home import Home
-from deploy.native.machine import folder, postgres_program, run
+from deploy.native.machine import Failed, as_user, folder, postgres_program, run
 
 # database -> its owner
-DATABASES = {"ckan": "ckan", "datastore": "ckan"}
+DATABASES = {"ckan": "ckan", "datastore": "ckan", "rnu": "rnu_worker"}
 # role -> name of its password among the secrets
-ROLES = {"ckan": "postgres-ckan", "datastore_reader": "postgres-datastore-reader"}
+ROLES = {
+    "ckan": "postgres-ckan",
+    "datastore_reader": "postgres-datastore-reader",
+    "rnu_worker": "postgres-rnu-worker",  # writes the ledger
+    "rnu_ckan": "postgres-rnu-ckan",  # CKAN's: reads the ledger's schema `desk`, and adds requests there
+}
+# What CKAN may do with the ledger; the views themselves are made by the ledger's migrations.
+DESK = """
+revoke all on database rnu from public;
+grant connect on database rnu to rnu_ckan;
+revoke all on schema public from public;
+grant usage on schema desk to rnu_ckan;
+grant select on all tables in schema desk to rnu_ckan;
+grant insert (kind, asked_by, what, at) on desk.request to rnu_ckan;
+alter role rnu_ckan in database rnu set search_path = desk;
+"""
 
 
 def make_cluster(home: Home) -> None:
@@ -54,6 +70,28 @@ def sql(home: Home, statements: str, database: str = "postgres") -> str:
     ).strip()  # fmt: skip
 
 
+def dump(home: Home, database: str, path: Path) -> None:
+    """A whole database into a file, as pg_restore takes it; roles and their passwords stay out."""
+    with path.open("wb") as file:
+        _stream(home, ["pg_dump", "--format=custom", database], to=file)
+
+
+def load(home: Home, database: str, path: Path) -> None:
+    """A dump into an empty database, whole or not at all; the roles it names must be there."""
+    with path.open("rb") as file:
+        _stream(home, ["pg_restore", "--single-transaction", "--exit-on-error", "--dbname", database], of=file)
+
+
+def _stream(home: Home, command: list[str], of: IO[bytes] | None = None, to: IO[bytes] | None = None) -> None:
+    """A program of PostgreSQL's as the cluster's owner, who may not reach the file itself."""
+    program, *words = command
+    socket = ["-h", str(home.root / "run" / "postgres"), "-p", str(home.port("postgres")), "-U", home.users.postgres]
+    asked = [*as_user(home.users.postgres), postgres_program(program), *socket, *words]
+    done = subprocess.run(asked, stdin=of, stdout=to, stderr=subprocess.PIPE, cwd="/", check=False)
+    if done.returncode:
+        raise Failed(f"{program} of the database {words[-1]} ended badly:\n{done.stderr.decode()[-1000:]}")
+
+
 def make_databases(home: Home) -> None:
     """Roles with their passwords, and databases; the same again changes nothing."""
     for role, secret in ROLES.items():
@@ -64,6 +102,11 @@ def make_databases(home: Home) -> None:
         if not sql(home, f"select 1 from pg_database where datname = '{database}'"):
             sql(home, f"create database {database} owner {owner} encoding 'UTF8' template template0")
         sql(home, f"revoke connect on database {database} from public")
+
+
+def open_desk(home: Home) -> None:
+    """Give CKAN's role its views of the ledger, which must be there; the same again changes nothing."""
+    sql(home, DESK, "rnu")
 
 
 def url(home: Home, role: str, database: str) -> str:

@@ -63,6 +63,21 @@ def processes(home: Home) -> tuple[Process, ...]:
             {**ckan, "PYTHONPATH": str(root / "code")},
         ),
         Process("jobs", [home.program("ckan"), "jobs", "worker"], users.web, ckan),
+        *(
+            Process(f"harvest-{part}", [home.program("ckan"), "rnu-harvest", part], users.web, ckan)
+            for part in ("gather", "fetch", "clock")
+        ),
+        Process("desk-clock", [home.program("ckan"), "rnu-desk", "clock"], users.web, ckan),
+        Process(
+            "worker",
+            [home.program("rnu"), "worker", "--home", str(home.institution)],
+            users.worker,
+            {
+                "HOME": str(home.institution),
+                "RNU_SIGNING_KEY_FILE": str(home.institution / "secrets" / "builder.pem"),
+                "PYTHONUNBUFFERED": "1",
+            },
+        ),
     )  # fmt: skip
 
 
@@ -95,6 +110,7 @@ def configuration(home: Home, wanted: Sequence[Process]) -> str:
             "autostart=false",
             "autorestart=true",
             "startsecs=2",
+            "startretries=20",  # what a process needs may be restarting, too
             f"stopsignal={process.stop}",
             "stopwaitsecs=30",
             "stopasgroup=true" if process.stop == "TERM" else "stopasgroup=false",
@@ -145,9 +161,13 @@ class Supervisor:
 
     def restart(self, name: str, answers: Callable[[], bool]) -> None:
         """Start a process afresh."""
+        self.stop(name)
+        self.start(name, answers)
+
+    def stop(self, name: str) -> None:
+        """End a process, if it runs."""
         if "RUNNING" in self.states().get(name, ""):
             self._tell("stop", name)
-        self.start(name, answers)
 
     def states(self) -> dict[str, str]:
         """What supervisord says of each process."""
@@ -162,8 +182,7 @@ class Supervisor:
         if not self.runs():
             return
         for process in reversed(processes(self.home)):
-            if "RUNNING" in self.states().get(process.name, ""):
-                self._tell("stop", process.name)
+            self.stop(process.name)
         self._tell("shutdown")
         deadline = time.monotonic() + UP_WITHIN
         while self.runs() and time.monotonic() < deadline:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from deploy.native.home import CHECKOUT, Home
 from deploy.native.machine import folder, run
-from deploy.solr.spanish import spanish, synonyms
-from rnu.settings import load
+from deploy.solr.configuration import write_configuration
 
 HERE = CHECKOUT / "deploy" / "solr"
 CORE = "ckan"
@@ -31,15 +30,9 @@ def install(home: Home) -> bool:
     shutil.copy(HERE / "Launcher.java", root / "Launcher.java")
     core = root / "home" / CORE
     before = _configuration(core / "conf")
-    (core / "conf").mkdir(parents=True, exist_ok=True)
+    write_configuration(_ckan_schema(home), CHECKOUT, core / "conf")
     shutil.copy(HERE / "solr.xml", root / "home" / "solr.xml")
     shutil.copy(HERE / "core.properties", core / "core.properties")
-    for file in (HERE / "conf").iterdir():
-        shutil.copy(file, core / "conf" / file.name)
-    (core / "conf" / "schema.xml").write_text(spanish(_ckan_schema(home).read_text(encoding="utf-8")), encoding="utf-8")
-    names = [[name.text for name in programme.names] for programme in load(CHECKOUT).programmes]
-    words = (HERE / "conf" / "synonyms.txt").read_text(encoding="utf-8")
-    (core / "conf" / "synonyms.txt").write_text(synonyms(words, names), encoding="utf-8")
     folder(home.root / "log" / "solr", home.users.web, 0o750)
     for path in (root / "home", *(root / "home").rglob("*")):
         shutil.chown(path, home.users.web) if home.users.apart else None

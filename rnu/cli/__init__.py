@@ -17,6 +17,8 @@ COMMANDS = {
     "generate": ("rnu.cli.generate:command", "Make up people and their rosters."),
     "init": ("rnu.cli.init:command", "Make an institution's folder."),
     "key": ("rnu.cli.key:command", "Make keys."),
+    "move-ledger": ("rnu.cli.move_ledger:command", "Bring the ledger's history into a database."),
+    "passkey": ("rnu.cli.passkey:command", "Passkeys that stewards sign with at a desk: list, confirm."),
     "publish": ("rnu.cli.publish:command", "Show the approved releases on a portal."),
     "report": ("rnu.cli.report:command", "What was found in a source's delivery."),
     "return": ("rnu.cli.decide:send_back", "Send a release back, with a reason."),
@@ -25,12 +27,16 @@ COMMANDS = {
     "serve": ("rnu.cli.serve:command", "Show a folder portal on this machine."),
     "show": ("rnu.cli.show:command", "What a release holds, and what changed since the last."),
     "verify-portal": ("rnu.cli.verify_portal:command", "Hold what a portal serves against what was signed."),
+    "worker": ("rnu.cli.worker:command", "Do what portals and stewards ask for in the ledger."),
     "status": ("rnu.cli.status:command", "Where everything stands, and what to do next."),
 }
 
 
 @click.group(
-    cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+    "rnu",  # also the name under which CKAN's command line has it
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(__version__, prog_name="rnu")
 def main() -> None:

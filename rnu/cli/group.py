@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import traceback
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import click
 
-from rnu.errors import RnuError
+from rnu.errors import RnuError, unexpected
 
 
 class LazyGroup(click.Group):
@@ -65,15 +63,7 @@ class LazyGroup(click.Group):
         except Exception as error:
             if os.environ.get("RNU_TRACEBACK"):
                 raise
-            frames = traceback.extract_tb(error.__traceback__)
-            ours = [frame for frame in frames if "site-packages" not in frame.filename]
-            at = (ours or frames)[-1]
-            unexpected = RnuError(
-                f"unexpected {type(error).__name__}",
-                where=f"{Path(at.filename).name}:{at.lineno}",
-                remedy="report it; RNU_TRACEBACK=1 shows more, and may show persons' data: do not send that on",
-            )
-            _complain(ctx, unexpected)
+            _complain(ctx, unexpected(error))
             ctx.exit(70)
 
 

@@ -14,7 +14,7 @@ from rnu.publication import Published, publish
 
 @click.command("publish")
 @click.argument("portal", required=False)
-@click.option("--overwrite", is_flag=True, help="Put back what somebody changed by hand on a CKAN portal.")
+@click.option("--overwrite", is_flag=True, help="Put back what somebody changed by hand on a CKAN or DKAN.")
 @home_option
 @json_option
 def command(portal: str | None, overwrite: bool, home: Path, as_json: bool) -> None:

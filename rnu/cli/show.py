@@ -10,10 +10,9 @@ from rnu import review
 from rnu.cli.options import home_option, json_option
 from rnu.cli.output import emit
 from rnu.institution import Institution
-from rnu.ledger import Ledger, Release
 from rnu.release.difference import DEEPEST, difference
 from rnu.release.manifest import verify
-from rnu.show import describe, lines
+from rnu.show import before, describe, lines
 from rnu.ubigeo import LEVELS
 
 
@@ -39,22 +38,11 @@ def command(digest: str, level: str, home: Path, as_json: bool) -> None:
     institution = Institution.open(home)
     release = review.find(institution.ledger, digest)
     verify(institution.store.release(release.digest), release.digest)
-    before = _before(institution.ledger, release)
+    earlier = before(institution.ledger, release)
     changes = (
-        difference(institution.store.release(before.digest), institution.store.release(release.digest), level)
-        if before
+        difference(institution.store.release(earlier.digest), institution.store.release(release.digest), level)
+        if earlier
         else None
     )
-    found = describe(institution.store, release, before, changes)
+    found = describe(institution.store, release, earlier, changes)
     emit(as_json, found, lambda: lines(found))
-
-
-def _before(ledger: Ledger, release: Release) -> Release | None:
-    """The latest approved release before this one."""
-    approved = ledger.approved()
-    earlier = [
-        known
-        for known in ledger.releases()
-        if known.digest in approved and (known.period, known.revision) < (release.period, release.revision)
-    ]
-    return max(earlier, key=lambda r: (r.period, r.revision), default=None)

@@ -23,7 +23,6 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import pandas as pd
-import requests
 from ckanapi import RemoteCKAN
 from ckanapi.errors import CKANAPIError, NotAuthorized, NotFound, ValidationError
 from requests.exceptions import RequestException
@@ -42,6 +41,7 @@ from rnu.publish.ckan_dataset import (
     without_files,
 )
 from rnu.publish.dataset import Dataset, Download, write_datasets
+from rnu.publish.download import AGENT, SECONDS, sha256_at
 from rnu.publish.portal import Compared, Outcome, Publication, digest_of, not_approved
 from rnu.release.manifest import verify
 from rnu.release.read import dimensions, read_text_table
@@ -49,9 +49,7 @@ from rnu.settings import Institution, Portal
 
 CHUNK = 20_000  # rows of one DataStore call
 PAGE = 32_000  # rows that CKAN gives at most in one answer
-SECONDS = 300  # for one call
 INDEXED = ("periodo", "programa", "ubigeo")
-AGENT = "rnu (registro de usuarios de programas sociales)"
 
 Node = dict[str, Any]
 
@@ -124,7 +122,7 @@ class CkanPortal:
             if wanted["id"] not in served:
                 told.append(f"{where}: not there")
                 continue
-            if self._download(served[wanted["id"]]["url"]) != file.sha256:
+            if sha256_at(served[wanted["id"]]["url"]) != file.sha256:
                 told.append(f"{where}: other bytes than those that were signed")
             if role == SERIES:
                 tables += 1
@@ -133,20 +131,6 @@ class CkanPortal:
                 if not _same(self._read(name, list(frame.columns)), frame):
                     told.append(f"table {name}: other cells than those that were signed")
         return Compared(live["rnu_digest"], len(target["resources"]), tables, tuple(told))
-
-    def _download(self, url: str) -> str:
-        """SHA-256 of what an address gives a visitor."""
-        total = hashlib.sha256()
-        try:
-            with requests.get(url, stream=True, timeout=SECONDS, headers={"User-Agent": AGENT}) as answer:
-                answer.raise_for_status()
-                for piece in answer.iter_content(1 << 20):
-                    total.update(piece)
-        except RequestException as error:
-            raise PortalRefused(
-                "a file cannot be downloaded", where=url, remedy="see to the portal; then publish again"
-            ) from error
-        return total.hexdigest()
 
     # --- one dataset -------------------------------------------------------------------------------------------------
 

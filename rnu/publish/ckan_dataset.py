@@ -8,15 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from rnu.publish.catalogue import EU, issued, modified, span
+from rnu.publish.catalogue import EU, PERU, SPANISH, THEME
+from rnu.publish.changes import changes
 from rnu.publish.dataset import Dataset, Download
 from rnu.release.columns import LEVEL_TITLES
 from rnu.settings import Institution, Portal
 
 Node = dict[str, Any]
 
-SPANISH = f"{EU}/language/SPA"
-PERU = f"{EU}/country/PER"
 SERIES = "serie"  # all periods in one file, with a table behind it
 RELEASE = "publicacion"  # a file of the newest release, as it was signed
 STAGING = "preparacion"
@@ -33,7 +32,7 @@ def package(dataset: Dataset, portal: Portal, institution: Institution) -> Node:
     """All that a dataset shall show, but for its state; the same releases give the same."""
     name = f"{portal.prefix}-{dataset.id}".replace("_", "-")
     page = f"{portal.url}/dataset/{name}"
-    first, last = span(dataset)
+    first, last = dataset.span
     protection = dataset.protection()
     publisher = {"name": institution.name, "email": institution.email, "url": portal.url}
     return {
@@ -46,19 +45,21 @@ def package(dataset: Dataset, portal: Portal, institution: Institution) -> Node:
         "url": page,
         "identifier": page,
         "version": dataset.latest.name,
-        "issued": issued(dataset),
-        "modified": modified(dataset),
+        "issued": dataset.issued.isoformat(),
+        "modified": dataset.modified.isoformat(),
         "contact": [{"name": institution.contact, "email": institution.email}],
         "publisher": [publisher],
         "frequency": f"{EU}/frequency/MONTHLY",
         "access_rights": f"{EU}/access-right/PUBLIC",
         "language": [SPANISH],
-        "temporal_coverage": [{"start": first, "end": last}],
+        "temporal_coverage": [{"start": first.isoformat(), "end": last.isoformat()}],
         "spatial_coverage": [{"uri": PERU, "text": "Perú"}],
-        "theme": [f"{EU}/data-theme/SOCI"],
-        "provenance": f"{institution.register_name}: padrones de cada sector, agregados y protegidos.",
+        "theme": [THEME[0]],
+        "provenance": dataset.origin(institution),
         "rnu_cuadro": dataset.id,
         "rnu_medida": dataset.measure_label,
+        "rnu_cita": dataset.citation(institution, page),
+        "rnu_licencia": institution.licence,
         "rnu_periodo": str(dataset.latest.period),
         "rnu_periodos": [str(p.period) for p in dataset.periods],
         "rnu_programas": [total.name for total in dataset.totals[-1][1]],
@@ -68,15 +69,18 @@ def package(dataset: Dataset, portal: Portal, institution: Institution) -> Node:
         "rnu_calidad": _json(dataset.quality()),
         "rnu_publicaciones": _json(
             [
-                {"nombre": p.name, "periodo": str(p.period), "digest": p.digest, "fecha": p.decided.isoformat()}
-                for p in dataset.history
+                {
+                    **{"nombre": p.name, "periodo": str(p.period), "digest": p.digest, "fecha": p.decided.isoformat()},
+                    "cambios": [change.as_json() for change in changed],
+                }
+                for p, changed in zip(dataset.history, changes(dataset.history, dataset.id), strict=True)
             ]
         ),
         "rnu_notas": _json(dataset.notes()),
         "rnu_digest": dataset.latest.digest,
         "rnu_retirado": "",
         "resources": [
-            _resource(name, file, level, role, alias(dataset, level, portal), institution)
+            {**_resource(name, file, level, role, institution), **_table(dataset, level, role, portal)}
             for file, level, role in files(dataset)
         ],
     }
@@ -94,11 +98,11 @@ def files(dataset: Dataset) -> list[tuple[Download, str, str]]:
     ]
 
 
-def _resource(name: str, file: Download, level: str, role: str, table: str, institution: Institution) -> Node:
+def _resource(name: str, file: Download, level: str, role: str, institution: Institution) -> Node:
     return {
         "id": resource_id(name, level, file.format),
         "name": file.title,
-        "description": "Todos los periodos en una tabla." if role == SERIES else "Tal como fue firmado.",
+        "description": file.description,
         "url": file.path.rpartition("/")[2],
         "url_type": "upload",
         "format": file.format.upper(),
@@ -110,8 +114,15 @@ def _resource(name: str, file: Download, level: str, role: str, table: str, inst
         "language": [SPANISH],
         "rnu_nivel": level,
         "rnu_papel": role,
-        **({"datastore_active": True, "rnu_tabla": table} if role == SERIES else {}),
     }
+
+
+def _table(dataset: Dataset, level: str, role: str, portal: Portal) -> Node:
+    """What only a resource with a table behind it has."""
+    if role != SERIES:
+        return {}
+    schema = next(one.schema for one in dataset.levels if one.level == level)
+    return {"datastore_active": True, "rnu_tabla": alias(dataset, level, portal), "rnu_esquema": _json(schema)}
 
 
 def resource_id(package_name: str, level: str, format: str) -> str:
@@ -154,7 +165,10 @@ def state(live: Mapping[str, Any]) -> str:
 
 def _lasting(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {k: _lasting(v) for k, v in value.items() if k not in VOLATILE}
+        kept = {k: _lasting(v) for k, v in value.items() if k not in VOLATILE}
+        if kept.get("url_type") == "upload":  # CKAN puts its own address before an upload's name, today's address
+            kept["url"] = str(kept["url"]).rsplit("/", 1)[-1]
+        return kept
     return [_lasting(one) for one in value] if isinstance(value, list) else value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ import pandas as pd
 
 from rnu.provenance import file_digest
 from rnu.publish.portal import Publication, current
-from rnu.publish.series import write_series
+from rnu.publish.series import series_schema, write_series
 from rnu.release.columns import LEVEL_TITLES, MARK
 from rnu.release.describe import DATA, MEDIA_TYPES
 from rnu.release.formats import FORMATS
 from rnu.release.manifest import manifest
 from rnu.release.read import read_json, read_table, totals
+from rnu.settings import Institution
 from rnu.ubigeo import LEVELS
 
 Report = dict[str, Any]
@@ -28,6 +30,7 @@ class Download:
     """A file that a visitor can take."""
 
     title: str
+    description: str
     path: str  # from the portal's address
     format: str
     bytes: int
@@ -46,6 +49,7 @@ class LevelDownloads:
     level: str
     title: str
     series: Download
+    schema: Report  # Table Schema of the series
     latest: tuple[Download, ...]
 
 
@@ -83,6 +87,39 @@ class Dataset:
     def path(self) -> str:
         """Address of its page, from the portal's."""
         return f"datos/{self.id}/"
+
+    @property
+    def issued(self) -> date:
+        """The day on which its first release was approved."""
+        return min(p.decided for p in self.history)
+
+    @property
+    def modified(self) -> date:
+        """The day of its last signature."""
+        return max(p.decided for p in self.history)
+
+    @property
+    def span(self) -> tuple[date, date]:
+        """First and last day that it tells of."""
+        first = self.periods[0].period
+        return date(first.year, first.month, 1), self.latest.period.last_day()
+
+    def words(self) -> str:
+        """What it holds, and what readers must know beforehand."""
+        return "\n\n".join([self.description, *self.notes()])
+
+    def origin(self, institution: Institution) -> str:
+        """Where its numbers come from, in one sentence."""
+        return f"{institution.register_name}: padrones de cada sector, agregados y protegidos."
+
+    def citation(self, institution: Institution, page: str) -> str:
+        """How to cite it, with the digest that says which bytes were used."""
+        period = self.latest.period
+        return (
+            f"{institution.name} ({period.year}). {institution.register_name}: {self.title}. "
+            f"Periodo {period}, revisión {self.latest.revision} [conjunto de datos]. {page} "
+            f"Huella {self.latest.digest[:16]}."
+        )
 
     def notes(self) -> list[str]:
         """What its newest release tells readers beforehand."""
@@ -161,15 +198,24 @@ def _level(id: str, level: str, periods: Sequence[Publication], site: Path) -> L
     write_series([p.folder for p in periods], id, level, site / path)
     title = LEVEL_TITLES[level]
     series = Download(
-        f"{title}, todos los periodos", path, "csv", (site / path).stat().st_size, file_digest(site / path)
+        f"{title}, todos los periodos",
+        "Todos los periodos en una tabla.",
+        path,
+        "csv",
+        (site / path).stat().st_size,
+        file_digest(site / path),
     )
-    return LevelDownloads(level, title, series, tuple(_own(periods[-1], id, level, format) for format in FORMATS))
+    schema = series_schema([p.folder for p in periods], id, level)
+    return LevelDownloads(
+        level, title, series, schema, tuple(_own(periods[-1], id, level, format) for format in FORMATS)
+    )
 
 
 def _own(publication: Publication, id: str, level: str, format: str) -> Download:
     path = f"{DATA}/{id}_{level}.{format}"
     return Download(
         f"{LEVEL_TITLES[level]}, {publication.period}",
+        "Tal como fue firmado.",
         f"releases/{publication.digest}/{path}",
         format,
         (publication.folder / path).stat().st_size,

@@ -29,7 +29,8 @@ class Signature:
     on: date
     public_key: str
     signature: str
-    message: str  # the very words that were signed
+    message: str  # the very words that were signed; a passkey's binding comes after them
+    how_to_verify: str = ""  # commands for whoever wants to see for themself
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""Show a portal's folder on this machine, for looking at it; a real portal is served by a real web server."""
+"""Show a portal's folder on this machine, for looking at it; a real portal is served by a real web server.
+
+What a real one must do as well, this one does: right types, an ETag and a date for whoever asks again, and reading
+allowed for pages of other sites (CORS).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from stat import S_ISREG
+from typing import Any, BinaryIO
 
 from rnu.errors import PortalRefused
 from rnu.publish.folder import CURRENT
@@ -29,11 +34,56 @@ class _Handler(SimpleHTTPRequestHandler):
         ".sha256": "text/plain",
         ".js": "text/javascript",
         ".xml": "application/xml",
+        ".atom": "application/atom+xml",
+        ".ttl": "text/turtle",
     }
+    _tag = ""  # of the file that is being answered with
+
+    def send_head(self) -> BytesIO | BinaryIO | None:
+        """The file asked for, unless the visitor has it already."""
+        self._tag = self._etag()
+        known = self.headers.get("If-None-Match", "")
+        if self._tag and self._tag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
+            self.send_response(HTTPStatus.NOT_MODIFIED)
+            self.end_headers()
+            return None
+        return super().send_head()
+
+    def do_OPTIONS(self) -> None:
+        """Tell a page of another site that it may read."""
+        self.send_response(HTTPStatus.NO_CONTENT)
+        self.send_header("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+        self.send_header("Access-Control-Allow-Headers", "If-None-Match, If-Modified-Since")
+        self.end_headers()
+
+    def end_headers(self) -> None:
+        """Add what every answer bears: reading for all, and asking again before using what was kept."""
+        self.send_header("Access-Control-Allow-Origin", "*")
+        self.send_header("Access-Control-Expose-Headers", "Content-Length, ETag, Last-Modified")
+        self.send_header("Cache-Control", "no-cache")  # a release may be withdrawn
+        self.send_header("X-Content-Type-Options", "nosniff")
+        if self._tag:
+            self.send_header("ETag", self._tag)
+        super().end_headers()
+
+    def _etag(self) -> str:
+        """A mark that changes with a file; empty where there is none."""
+        path = Path(self.translate_path(self.path))
+        file = path / "index.html" if self.path.partition("?")[0].endswith("/") else path
+        try:
+            found = file.stat()
+        except OSError:
+            return ""
+        return f'"{found.st_mtime_ns:x}-{found.st_size:x}"' if S_ISREG(found.st_mode) else ""
 
     def guess_type(self, path: str | PathLike[str]) -> str:
         kind = super().guess_type(path)
-        text = kind.startswith("text/") or kind in ("application/json", "application/ld+json", "application/xml")
+        text = kind.startswith("text/") or kind in (
+            "application/json",
+            "application/ld+json",
+            "application/xml",
+            "application/atom+xml",
+        )
         return f"{kind}; charset=utf-8" if text else kind
 
     def list_directory(self, path: str | PathLike[str]) -> BytesIO | None:  # noqa: ARG002
@@ -41,6 +91,7 @@ class _Handler(SimpleHTTPRequestHandler):
         return None
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        self._tag = ""
         page = Path(self.directory) / "404.html"
         if code != HTTPStatus.NOT_FOUND or not page.is_file():
             super().send_error(code, message, explain)

@@ -11,14 +11,16 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from rnu.publish import catalogue, words
+from rnu.publish import catalogue, machine, words
 from rnu.publish.dataset import Dataset, district_totals, notes_of, write_datasets
+from rnu.publish.entry import Entry, site_catalogue, site_entries
 from rnu.publish.portal import Publication, current
 from rnu.release.columns import LEVEL_TITLES, MARK, NAMES
 from rnu.release.manifest import MANIFEST, manifest
 from rnu.settings import Institution, Portal
 
 ASSETS = ("estilo.css", "buscar.js")
+FEED = "publicaciones.atom"
 # Short words for a number that is not there; what they mean in full stands in the dictionary.
 MARK_WORDS = {"c": "reservado", "d": "no desagregado", "n": "no entregado"}
 
@@ -31,13 +33,17 @@ def write_site(publications: Sequence[Publication], portal: Portal, institution:
     notes = notes_of(history[0].folder) if history else []
     _write_page(pages, site, "index.html", history=history, periods=current(publications), notes=notes)
     _write_page(pages, site, "404.html", root=f"{portal.url}/")
-    for dataset in datasets:
-        ld = catalogue.schema_org(dataset, portal, institution)
-        _write_page(pages, site, f"{dataset.path}index.html", "conjunto.html", dataset=dataset, ld=ld)
+    entries = site_entries(datasets, portal, institution)
+    for dataset, entry in zip(datasets, entries, strict=True):
+        _write_dataset(pages, site, dataset, entry)
     for publication in history:
         _write_publication(pages, site, publication, superseded=publication not in current(publications))
-    _write_json(site / "data.json", catalogue.pod(datasets, portal, institution))
-    _write_json(site / "catalogo.jsonld", catalogue.dcat(datasets, portal, institution))
+    own = site_catalogue(portal, institution)
+    graph = catalogue.dcat(own, entries)
+    _write_json(site / "data.json", catalogue.pod(own, entries))
+    _write_json(site / "catalogo.jsonld", graph)
+    (site / "catalogo.ttl").write_bytes(catalogue.turtle(graph).encode())
+    _write_page(pages, site, FEED, history=history, periods=current(publications))
     _write_json(site / "distritos.json", districts(datasets))
     for name in ASSETS:
         (site / name).write_bytes(resources.files("rnu.publish").joinpath("templates", name).read_bytes())
@@ -71,6 +77,18 @@ def _write_page(pages: Environment, site: Path, path: str, template: str = "", *
     known = {"root": "../" * path.count("/"), "path": path.removesuffix("index.html"), **values}
     html = pages.get_template(template or path).render(known)
     target.write_bytes(html.encode())
+
+
+def _write_dataset(pages: Environment, site: Path, dataset: Dataset, entry: Entry) -> None:
+    """A dataset's page, and beside it the same for programs."""
+    schema_org = machine.schema_org(entry)
+    _write_page(pages, site, f"{dataset.path}index.html", "conjunto.html", dataset=dataset, entry=entry, ld=schema_org)
+    folder = site / dataset.path
+    graph = catalogue.dcat_dataset(entry)
+    _write_json(folder / "datapackage.json", machine.datapackage(entry, machine.beside))
+    _write_json(folder / "croissant.json", machine.croissant(entry))
+    _write_json(folder / "dcat.jsonld", graph)
+    (folder / "dcat.ttl").write_bytes(catalogue.turtle(graph).encode())
 
 
 def _write_publication(pages: Environment, site: Path, publication: Publication, superseded: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from rnu.errors import SettingsError
 from rnu.release.reports import MONTHS
 from rnu.settings import Period
 
@@ -36,6 +37,18 @@ def month(period: Period) -> str:
     'enero de 2026'
     """
     return f"{MONTHS[period.month - 1]} de {period.year}"
+
+
+def month_of(text: str) -> str:
+    """A period as it is written, in words; what is no period, as it stands.
+
+    >>> month_of("2026-01"), month_of("2026")
+    ('enero de 2026', '2026')
+    """
+    try:
+        return month(Period.parse(text))
+    except SettingsError:
+        return text
 
 
 def day(on: date) -> str:

@@ -32,9 +32,13 @@ def cross_check(settings: Settings) -> None:
     _ids("portals.toml", "portal", [p.id for p in settings.portals])
     for portal in settings.portals:
         _check_portal(portal)
+        if portal.how == "dkan":
+            folders = {p.id for p in settings.portals if p.how == "folder"}
+            _known(portal.files, folders, f"config/portals.toml: {portal.id}.files")
     if not settings.portals:
         raise SettingsError("no portal is configured", where="config/portals.toml: portal", remedy="add a [[portal]]")
     _unique("stewards.toml", "public_key", [s.public_key for s in settings.stewards])
+    _unique("stewards.toml", "passkey", [s.passkey for s in settings.stewards if s.passkey])
     for steward in settings.stewards:
         _check_public_key(steward)
     programmes = {p.id for p in settings.programmes}
@@ -54,23 +58,46 @@ def cross_check(settings: Settings) -> None:
 
 
 def _check_portal(portal: Portal) -> None:
-    for how, key in (("folder", "where"), ("ckan", "organization")):
+    for how, key in (("folder", "where"), ("ckan", "organization"), ("dkan", "files")):
         if portal.how == how and not getattr(portal, key):
             where = f"config/portals.toml: {portal.id}.{key}"
             raise SettingsError(f"a portal of kind '{how}' needs '{key}'", where=where)
+    if portal.desk:
+        check_origin(portal.desk, f"config/portals.toml: {portal.id}.desk")
+
+
+def check_origin(origin: str, where: str) -> None:
+    """What browsers bind passkeys to: https (or this machine itself), a name, perhaps a port, and nothing else."""
+    found = re.fullmatch(r"(https?)://([a-z0-9.-]+)(:\d+)?", origin)
+    name = found[2] if found else ""
+    if not found or (found[1] == "http" and name != "localhost") or re.fullmatch(r"[\d.]+", name):
+        raise SettingsError(
+            f"passkeys cannot be bound to '{origin}'",
+            where=where,
+            remedy="https:// and a name, no path: https://datos.ejemplo.gob.pe; for a trial http://localhost:8810",
+        )
 
 
 def _check_public_key(steward: Steward) -> None:
-    """A key is compared as it is written: another spelling of the same 32 bytes would pass for another person."""
+    """A key is compared as it is written: another spelling of the same bytes would pass for another key."""
+    where = f"config/stewards.toml: {steward.name}"
     try:
         key = b64decode(steward.public_key, validate=True)
     except ValueError:
         key = b""
-    if len(key) != 32 or b64encode(key).decode() != steward.public_key:
+    if bool(steward.passkey) != bool(steward.origin):
         raise SettingsError(
-            "not the base64 of an Ed25519 key's 32 bytes",
-            where=f"config/stewards.toml: {steward.name}.public_key",
-            remedy="copy the line that `rnu key signing` prints",
+            "a passkey has both 'passkey' and 'origin'", where=where, remedy="`rnu passkey confirm` writes both"
+        )
+    if steward.passkey:
+        check_origin(steward.origin, f"{where}.origin")
+    elif len(key) != 32:
+        key = b""
+    if not key or b64encode(key).decode() != steward.public_key:
+        raise SettingsError(
+            "not the base64 of an Ed25519 key's 32 bytes" if not steward.passkey else "not the base64 of a passkey",
+            where=f"{where}.public_key",
+            remedy="copy the line that `rnu key signing` prints, or let `rnu passkey confirm` write it",
         )
 
 

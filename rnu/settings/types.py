@@ -276,13 +276,15 @@ class Portal:
     """A place where releases are published."""
 
     id: str
-    how: Literal["folder", "ckan"]
+    how: Literal["folder", "ckan", "dkan"]
     url: str  # address under which visitors reach it, without a slash at the end
     title: str
     where: str = ""  # of a folder portal: the folder, relative to the institution's
     organization: str = ""  # of a CKAN portal: name of the organisation that its datasets belong to
     license_id: str = "odc-by"  # of a CKAN portal: the licence's id there
-    prefix: str = "rnu"  # of a CKAN portal: begins the name of each dataset and table
+    prefix: str = "rnu"  # of a CKAN portal: begins the name of each dataset and table; of a DKAN: tells ours apart
+    files: str = ""  # of a DKAN portal: id of the folder portal at whose address the files lie
+    desk: str = ""  # of a CKAN portal: address at which stewards open its desk; passkeys are bound to it
     __pydantic_config__ = STRICT
 
 
@@ -311,12 +313,14 @@ class PortalsFile:
 
 @dataclass(frozen=True, slots=True)
 class Steward:
-    """A person who may sign: the key is the identity."""
+    """A key with which somebody may sign; whoever has several has one entry for each, under the same name."""
 
     name: str
-    public_key: str  # Ed25519, base64 of 32 bytes
+    public_key: str  # Ed25519, base64 of 32 bytes; a passkey's COSE key, base64
     since: date
     until: date | None = None
+    passkey: str = ""  # a passkey's id, base64url; empty: a key in a file
+    origin: str = ""  # of a passkey: address of the desk that it was made for
     __pydantic_config__ = STRICT
 
 

@@ -1,14 +1,34 @@
 """A small institution of the tests' own, beside the demo's, on the portal that `make portal` brought up."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
 from ckanapi import NotFound, RemoteCKAN
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from deploy.native import postgres
 from deploy.native.ckan import ADMIN, new_token
 from deploy.native.home import Home
+from deploy.native.machine import run
+from deploy.site import write_ini
+from tests.ckan.desk import (
+    CHROMIUM,
+    DATABASE,
+    STEWARD,
+    Desk,
+    Served,
+    free_port,
+    make_people,
+    move_ledger,
+    remove_people,
+    sign_in,
+)
 from tests.line.institution import PERIODS, House, found
 
 ORGANISATION, PREFIX = "pruebas", "prueba"
@@ -105,3 +125,79 @@ def shown(visitor: RemoteCKAN) -> dict[str, dict]:
 
 def addresses(live: dict) -> list[tuple[str, str]]:
     return [(r["id"], r["url"]) for r in live["resources"]]
+
+
+# --- the desk and the browser
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[tuple[int, list]]:
+    """A mail server's port, and what it took."""
+    taken: list = []
+
+    class Keep(Sink):
+        async def handle_DATA(self, server, session, envelope):  # noqa: N802 aiosmtpd's name
+            del server, session
+            taken.append(envelope)
+            return "250 OK"
+
+    server = Controller(Keep(), hostname="127.0.0.1", port=free_port())
+    server.start()
+    yield server.port, taken
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def desk(portal, signed, admin, mail, tmp_path_factory) -> Iterator[Desk]:
+    house = signed.copy(tmp_path_factory.mktemp("desk") / "house")
+    url = f"http://localhost:{free_port()}"
+    house.edit("config/portals.toml", f'url = "{portal.url}"', f'url = "{portal.url}"\ndesk = "{url}"')
+    move_ledger(portal, house)
+    make_people(admin, ORGANISATION)
+    folder = Path(tempfile.mkdtemp(prefix="mesa-", dir=portal.root))
+    shutil.copytree(house.home / "store" / "releases", folder / "releases")
+    ini = folder / "ckan.ini"
+    shutil.copy(portal.ini, ini)
+    own = {
+        "ckan.site_url": url,
+        "ckanext.rnu.ledger": postgres.url(portal, "rnu_ckan", DATABASE),
+        "ckanext.rnu.releases": str(folder / "releases"),
+        "ckanext.rnu.organization": ORGANISATION,
+        "smtp.server": f"127.0.0.1:{mail[0]}",
+        "smtp.mail_from": "mesa@prueba.invalid",
+    }
+    write_ini(portal.program("ckan"), ini, own)
+    run(["chown", "-R", f"{portal.users.web}:", str(folder)])
+    made = Desk(portal, house, url, ini)
+    made.work()
+    with Served(made):
+        yield made
+    postgres.sql(portal, f"drop database {DATABASE} with (force)")
+    shutil.rmtree(folder)
+    remove_people(admin)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def steward(desk, browser) -> Iterator[Page]:
+    """A steward who is signed in, at a machine that has an authenticator."""
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        tools = context.new_cdp_session(page)
+        tools.send("WebAuthn.enable")
+        options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
+                   "isUserVerified": True, "automaticPresenceSimulation": True}  # fmt: skip
+        page.authenticator = tools.send("WebAuthn.addVirtualAuthenticator", {"options": options})["authenticatorId"]
+        page.tools = tools
+        page.alerts = []
+        page.on("dialog", lambda dialog: (page.alerts.append(dialog.message), dialog.dismiss()))
+        sign_in(desk, page, STEWARD)
+        yield page

@@ -54,8 +54,8 @@ def test_a_token_that_is_not_valid_is_told(house, visitor):
     assert shown(visitor) == {}
 
 
-def test_a_portal_that_is_down_is_told(house):
-    house.edit("config/portals.toml", "http://127.0.0.1:88", "http://127.0.0.1:1", times=2)
+def test_a_portal_that_is_down_is_told(house, portal):
+    house.edit("config/portals.toml", portal.url, "http://localhost:1")
     said = house.rnu("publish", "ckan")
     assert (said.code, "does not answer" in said.err) == (PortalRefused.exit_code, True)
 

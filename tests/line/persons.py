@@ -83,7 +83,20 @@ def delivered_persons(home: Path) -> Persons:
             surnames, given = NAMES.get(source.id, ((), ()))
             names |= phrases([row[c] or "" for c in surnames], " ".join(row[c] or "" for c in given))
     places = plain((settings.gazetteer_path).read_text(encoding="utf-8"))
-    return Persons(frozenset(documents), frozenset(n for n in names if f" {n} " not in f" {places} "))
+    return Persons(frozenset(documents), frozenset(names - runs(places.split(" "), max(map(_words, names), default=0))))
+
+
+def runs(words: list[str], longest: int) -> set[str]:
+    """Every phrase of two to so many words in a row.
+
+    >>> sorted(runs(["MADRE", "DE", "DIOS"], 3))
+    ['DE DIOS', 'MADRE DE', 'MADRE DE DIOS']
+    """
+    return {" ".join(words[i : i + n]) for n in range(2, longest + 1) for i in range(len(words) - n + 1)}
+
+
+def _words(phrase: str) -> int:
+    return phrase.count(" ") + 1
 
 
 def _rows(home: Path, source: Source) -> list[dict[str, str | None]]:

@@ -13,10 +13,13 @@ from rnu.signing import Role, require_two, sign, steward, verify
 
 BUILDER, APPROVER = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 DIGEST = "ab" * 32
+STEWARDS = tuple(
+    Steward(name, secrets.public_half(key), date(2020, 1, 1)) for name, key in (("Ana", BUILDER), ("Rosa", APPROVER))
+)
 
 
 def test_two_keys_release():
-    require_two(sign(BUILDER, Role.BUILD, DIGEST), sign(APPROVER, Role.APPROVE, DIGEST), DIGEST)
+    require_two(sign(BUILDER, Role.BUILD, DIGEST), sign(APPROVER, Role.APPROVE, DIGEST), DIGEST, STEWARDS)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +47,7 @@ def test_two_keys_release():
 )
 def test_anything_less_does_not(build, approval, said):
     with pytest.raises(ReviewRequired, match=said):
-        require_two(build, approval, DIGEST)
+        require_two(build, approval, DIGEST, STEWARDS)
 
 
 def test_a_steward_signs_within_their_days():
@@ -60,7 +63,8 @@ def test_a_steward_signs_within_their_days():
 def test_a_signing_key_survives_its_file(tmp_path):
     path = tmp_path / "k" / "rosa.pem"
     made = secrets.new_signing_key(path)
-    verify(sign(secrets.signing_key(path, {}), Role.BUILD, DIGEST))
+    verify(sign(made, Role.BUILD, DIGEST), [Steward("Rosa", secrets.public_half(made), date(2020, 1, 1))])
+    assert secrets.public_half(secrets.signing_key(path, {})) == secrets.public_half(made)
     assert secrets.public_half(secrets.signing_key(None, {secrets.SIGNING_FILE_ENV: str(path)})) == secrets.public_half(
         made
     )

@@ -21,7 +21,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import jsonschema
 import pytest
 
 from rnu.errors import PortalRefused, ReviewRequired
@@ -143,69 +142,13 @@ def test_the_search_holds_published_totals_of_districts_and_marks(published):
 
 # --- catalogues --------------------------------------------------------------------------------------------------
 
-TEXT = {"type": "string", "minLength": 1}
-URL = {"type": "string", "pattern": "^https?://[^ ]+$"}
-POD_SCHEMA = {
-    "required": ["@context", "@type", "conformsTo", "describedBy", "dataset"],
-    "properties": {
-        "conformsTo": {"const": "https://project-open-data.cio.gov/v1.1/schema"},
-        "describedBy": {"const": "https://project-open-data.cio.gov/v1.1/schema/catalog.json"},
-        "dataset": {
-            "type": "array",
-            "minItems": 1,
-            "items": {
-                "required": [
-                    *("title", "description", "keyword", "modified", "publisher", "contactPoint", "identifier"),
-                    *("accessLevel", "license", "temporal", "spatial", "distribution", "accrualPeriodicity"),
-                ],
-                "properties": {
-                    "title": TEXT,
-                    "description": TEXT,
-                    "keyword": {"type": "array", "minItems": 1, "items": TEXT},
-                    "modified": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"},
-                    "publisher": {"required": ["name"], "properties": {"name": TEXT}},
-                    "contactPoint": {
-                        "required": ["fn", "hasEmail"],
-                        "properties": {"fn": TEXT, "hasEmail": {"pattern": "^mailto:[^@ ]+@[^@ ]+$"}},
-                    },
-                    "identifier": URL,
-                    "accessLevel": {"enum": ["public", "restricted public", "non-public"]},
-                    "license": URL,
-                    "temporal": {"pattern": r"^\d{4}-\d\d-\d\d/\d{4}-\d\d-\d\d$"},
-                    "accrualPeriodicity": {"pattern": r"^R/P\d+[DWMY]$"},
-                    "distribution": {
-                        "type": "array",
-                        "minItems": 1,
-                        "items": {
-                            "required": ["@type", "downloadURL", "mediaType", "format", "title"],
-                            "properties": {
-                                "@type": {"const": "dcat:Distribution"},
-                                "downloadURL": URL,
-                                "mediaType": {"pattern": r"^[a-z]+/[a-z0-9.+-]+$"},
-                            },
-                        },
-                    },
-                },
-            },
-        },
-    },
-}
-
-
-def test_data_json_has_what_project_open_data_requires(published):
-    data = read(published.site, "data.json")
-    jsonschema.validate(data, POD_SCHEMA)
-    users, homes = data["dataset"]
-    assert users["identifier"] == "https://datos.prueba.invalid/padron/datos/usuarios/"
-    assert (users["modified"], users["temporal"]) == ("2026-03-04", "2026-01-01/2026-02-28")
-    assert len({file["downloadURL"] for file in homes["distribution"]}) == 4 * 4
-
 
 def test_every_address_in_the_catalogues_leads_to_a_file(published):
     texts = [
-        (published.site / name).read_text(encoding="utf-8") for name in ("data.json", "catalogo.jsonld", "sitemap.xml")
+        (published.site / name).read_text(encoding="utf-8")
+        for name in ("data.json", "catalogo.jsonld", "catalogo.ttl", "sitemap.xml", "publicaciones.atom")
     ]
-    addresses = set(re.findall(re.escape(PORTAL.url) + r"/([^\"#<]*)", " ".join(texts)))
+    addresses = set(re.findall(re.escape(PORTAL.url) + r"/([^\"#<>\s]*)", " ".join(texts)))
     assert len(addresses) > 30
     for address in addresses:
         target = published.site / address
@@ -216,7 +159,7 @@ def test_dcat_describes_every_file_with_size_and_checksum(published):
     catalogue = read(published.site, "catalogo.jsonld")
     assert catalogue["@type"] == "dcat:Catalog"
     for dataset in catalogue["dcat:dataset"]:
-        assert dataset["dct:publisher"] == {"@id": catalogue["dct:publisher"]["@id"]}
+        assert dataset["dct:publisher"] == catalogue["dct:publisher"]
         for file in dataset["dcat:distribution"]:
             path = published.site / file["dcat:downloadURL"]["@id"].removeprefix(PORTAL.url + "/")
             assert int(file["dcat:byteSize"]["@value"]) == path.stat().st_size
@@ -524,11 +467,51 @@ def address(published):
         ("/catalogo.jsonld", "application/ld+json; charset=utf-8"),
         ("/datos/usuarios/usuarios_nacion.csv", "text/csv; charset=utf-8"),
         ("/buscar.js", "text/javascript; charset=utf-8"),
+        ("/catalogo.ttl", "text/turtle; charset=utf-8"),
+        ("/catalogo.jsonld", "application/ld+json; charset=utf-8"),
+        ("/publicaciones.atom", "application/atom+xml; charset=utf-8"),
+        ("/datos/usuarios/croissant.json", "application/json; charset=utf-8"),
     ],
 )
 def test_files_are_served_with_their_types(address, path, kind):
     with urllib.request.urlopen(address + path) as answer:
         assert (answer.status, answer.headers["Content-Type"]) == (200, kind)
+
+
+def asked(url, **headers):
+    """Status and headers of an answer, whatever it is."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
+            return answer.status, answer.headers
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.headers
+
+
+@pytest.mark.parametrize("path", ["/data.json", "/", "/datos/usuarios/usuarios_nacion.csv"])
+def test_what_a_visitor_has_already_is_not_sent_again(address, path):
+    _, first = asked(address + path)
+    for known in ({"If-None-Match": f'"otro", W/{first["ETag"]}'}, {"If-Modified-Since": first["Last-Modified"]}):
+        status, headers = asked(address + path, **known)
+        assert (status, headers["ETag"]) == (304, first["ETag"])
+    assert asked(address + path, **{"If-None-Match": '"otro"'})[0] == 200
+    assert "ETag" not in asked(address + "/nada")[1]
+
+
+def test_a_file_that_changed_has_another_etag(address, published):
+    before = asked(f"{address}/data.json")[1]["ETag"]
+    os.utime(published.site / "data.json")
+    assert asked(f"{address}/data.json", **{"If-None-Match": before})[0] == 200
+
+
+def test_pages_of_other_sites_may_read(address):
+    request = urllib.request.Request(
+        f"{address}/data.json", method="OPTIONS", headers={"Origin": "https://otro.invalid"}
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (204, "*")
+    headers = asked(f"{address}/data.json", Origin="https://otro.invalid")[1]
+    assert headers["Access-Control-Allow-Origin"] == "*"
+    assert "ETag" in headers["Access-Control-Expose-Headers"]
 
 
 @pytest.mark.parametrize("path", ["/nada", "/releases/", "/../.releases/", "/%2e%2e/.sites/"])

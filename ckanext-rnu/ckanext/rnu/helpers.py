@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
+from ckan.lib import helpers as ckan_helpers
 from ckan.plugins import toolkit
+from ckanext.rnu import facets, preview
 
 from rnu.publish import words
+from rnu.publish.site import MARK_WORDS
 from rnu.release.columns import LEVEL_TITLES
-from rnu.settings import Period
 
 Node = dict[str, Any]
 
@@ -44,7 +47,7 @@ def rnu_datasets() -> list[Node]:
 
 def rnu_month(period: str) -> str:
     """2026-01 as `enero de 2026`."""
-    return words.month(Period.parse(period))
+    return words.month_of(period)
 
 
 def rnu_day(day: str) -> str:
@@ -65,3 +68,43 @@ def rnu_figure(value: object) -> str:
 def rnu_level_title(level: str) -> str:
     """A level as people call it."""
     return LEVEL_TITLES.get(level, level)
+
+
+def rnu_facet_items(name: str, search_facets: Node) -> list[Node]:
+    """What a search can be narrowed by, in an order that people expect; as many as CKAN shows, or all if asked."""
+    items = facets.ordered(name, ckan_helpers.get_facet_items_dict(name, search_facets, limit=0))
+    limit = ckan_helpers.get_param_int(f"_{name}_limit", toolkit.config["search.facets.default"])
+    return items[:limit] if limit else items
+
+
+def rnu_preview(resource: Node, package: Node) -> preview.Preview | None:
+    """The page of a resource's table that a visitor asked for; nothing where its table cannot be read."""
+    search = toolkit.get_action("datastore_search")
+    try:
+        return preview.preview(resource, package, toolkit.request.args, lambda asked: search({}, asked))
+    except (toolkit.ObjectNotFound, toolkit.ValidationError):
+        return None
+
+
+def rnu_fields(resource: Node) -> list[Node]:
+    """The columns of a resource's table, with their values in words."""
+    return preview.fields(resource)
+
+
+def rnu_page(package: Node, resource: Node, number: int) -> str:
+    """The address of a resource's page with another page of its table."""
+    asked = {**toolkit.request.args.to_dict(), preview.PAGE: number}
+    address: str = toolkit.url_for("dataset_resource.read", id=package["name"], resource_id=resource["id"])
+    return f"{address}?{urlencode(asked)}#tabla"
+
+
+def rnu_changes(release: Node) -> list[str]:
+    """What a release changed: `Pensión 65: 4 882 → 4 901`, a line for each programme; marks in words."""
+    return [
+        f"{change['programa']}: {_total(change['antes'])} → {_total(change['ahora'])}"
+        for change in release.get("cambios", [])
+    ]
+
+
+def _total(value: int | str | None) -> str:
+    return words.number(value) if isinstance(value, int) else MARK_WORDS.get(value or "", "no estaba")

@@ -1,9 +1,10 @@
-"""Who may call this extension's actions."""
+"""Who may call this extension's actions; and that only those who edit see who did what and when."""
 
 from __future__ import annotations
 
+from ckan import authz
 from ckan.plugins import toolkit
-from ckan.types import AuthResult, Context, DataDict
+from ckan.types import AuthFunction, AuthResult, Context, DataDict
 
 
 def rnu_tables_switch(context: Context, data_dict: DataDict) -> AuthResult:
@@ -11,3 +12,43 @@ def rnu_tables_switch(context: Context, data_dict: DataDict) -> AuthResult:
     for key in ("package_id", "staging_id"):
         toolkit.check_access("package_update", context.copy(), {"id": toolkit.get_or_bust(data_dict, key)})
     return {"success": True}
+
+
+# CKAN's activity tells the names of those who have an account. What visitors need to know of a change stands in the
+# dataset's own history.
+
+
+@toolkit.chained_auth_function
+def package_activity_list(next_auth: AuthFunction, context: Context, data_dict: DataDict) -> AuthResult:
+    """Whoever may edit the dataset."""
+    toolkit.check_access("package_update", toolkit.fresh_context(context), {"id": data_dict["id"]})
+    return next_auth(context, data_dict)
+
+
+@toolkit.chained_auth_function
+def organization_activity_list(next_auth: AuthFunction, context: Context, data_dict: DataDict) -> AuthResult:
+    """Whoever may edit the organisation."""
+    toolkit.check_access("organization_update", toolkit.fresh_context(context), {"id": data_dict["id"]})
+    return next_auth(context, data_dict)
+
+
+@toolkit.chained_auth_function
+def group_activity_list(next_auth: AuthFunction, context: Context, data_dict: DataDict) -> AuthResult:
+    """Whoever may edit the group."""
+    toolkit.check_access("group_update", toolkit.fresh_context(context), {"id": data_dict["id"]})
+    return next_auth(context, data_dict)
+
+
+@toolkit.chained_auth_function
+def user_activity_list(next_auth: AuthFunction, context: Context, data_dict: DataDict) -> AuthResult:
+    """Oneself, and administrators."""
+    toolkit.check_access("user_update", toolkit.fresh_context(context), {"id": data_dict["id"]})
+    return next_auth(context, data_dict)
+
+
+@toolkit.chained_auth_function
+def recently_changed_packages_activity_list(
+    next_auth: AuthFunction, context: Context, data_dict: DataDict
+) -> AuthResult:
+    """Whoever has an account."""
+    return {"success": False} if authz.auth_is_anon_user(context) else next_auth(context, data_dict)

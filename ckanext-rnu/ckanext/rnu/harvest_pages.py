@@ -1,0 +1,108 @@
+"""What a steward sees of a delivery: in a job's report, and whole for its owner."""
+
+from __future__ import annotations
+
+import json
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from ckan.plugins import toolkit
+from ckanext.harvest.model import HarvestObject
+from ckanext.rnu import institution
+from flask import Blueprint
+
+from rnu import announcement
+from rnu.announcement import KnownSource
+from rnu.errors import RnuError
+from rnu.rule import in_words
+
+roster = Blueprint("rnu_roster", __name__)
+SHOWN = 24  # deliveries on a source's page
+STATES = {
+    "new": "Recibida",
+    "unchanged": "Sin cambios desde la última vez",
+    "returned": "Devuelta a su responsable",
+}
+
+
+def get_blueprints() -> list[Blueprint]:
+    """The owner's report."""
+    return [roster]
+
+
+def get_helpers() -> dict[str, Any]:
+    """What templates ask for."""
+    return {
+        "rnu_deliveries": rnu_deliveries,
+        "rnu_latest_deliveries": rnu_latest_deliveries,
+        "rnu_sources": rnu_sources,
+        "rnu_rule": in_words,
+    }
+
+
+@roster.route("/harvest/entrega/<id>")
+def report(id: str) -> str:
+    """What the owner of a roster must mend: rules, counts and row numbers, never a value."""
+    try:
+        toolkit.check_access("harvest_object_show", {"user": toolkit.current_user.name}, {"id": id})
+    except toolkit.ObjectNotFound:
+        return toolkit.abort(404, "No hay tal entrega.")
+    except toolkit.NotAuthorized:
+        return toolkit.abort(403, "Este informe es para quienes administran la fuente.")
+    found = HarvestObject.get(id)
+    told = _told(found)
+    page: str = toolkit.render(
+        "rnu/entrega.html", {"delivery": told, "source": _source(told), "rows": _rows(told), "object": found}
+    )
+    return page
+
+
+def rnu_deliveries(job_id: str) -> list[dict[str, Any]]:
+    """What a job brought: counts and broken rules of each delivery."""
+    return [_told(found) for found in HarvestObject.filter(harvest_job_id=job_id).all()]
+
+
+def rnu_latest_deliveries(source_id: str) -> list[dict[str, Any]]:
+    """A source's latest deliveries, the newest first."""
+    newest = HarvestObject.filter(harvest_source_id=source_id).order_by(HarvestObject.gathered.desc())
+    return [_told(found) for found in newest.limit(SHOWN).all()]
+
+
+def rnu_sources() -> list[KnownSource]:
+    """The rosters that can be asked for; none while the ledger does not answer."""
+    try:
+        return list(announcement.announced(institution.ledger()).sources)
+    except RnuError:
+        return []
+
+
+def _told(found: HarvestObject) -> dict[str, Any]:
+    """What the worker told of an object, and what CKAN itself knows of it."""
+    facts = json.loads(found.content or "{}")
+    return {
+        **facts,
+        "id": found.id,
+        "open": found.state not in ("COMPLETE", "ERROR"),
+        "asked": found.gathered,
+        "title": found.source.title,
+        "state": STATES.get(facts.get("state", ""), ""),
+    }
+
+
+def _source(told: dict[str, Any]) -> KnownSource | None:
+    return announcement.announced(institution.ledger()).source(told.get("source", ""))
+
+
+def _rows(told: dict[str, Any]) -> dict[tuple[str, str, str], dict[str, list[int]]]:
+    """By rule and file, the first rows that broke it: only while the ledger's latest intake is of these very bytes."""
+    intake = institution.ledger().intakes(told.get("period", "")).get(told.get("source", ""))
+    if intake is None or intake.digest != told.get("digest"):
+        return {}
+    check = intake.report.get("check", {})
+    return {
+        (broken["field"], broken["rule"], broken["detail"]): {
+            file: [row for _, row in found] for file, found in groupby(broken["first"], key=itemgetter(0))
+        }
+        for broken in (*check.get("header", ()), *check.get("broken", ()))
+    }

@@ -1,0 +1,1 @@
+"""The same portal in containers: what each of them does before its program starts."""
