@@ -4,7 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo serve portal portal-stop check test bench clean
+# the portal of the tests: a folder and ports of its own
+TESTED := $(if $(filter 0,$(shell id -u)),/var/lib/rnu-portal-tests,$(HOME)/.local/share/rnu-portal-tests)
+export_tested = export RNU_PORTAL_HOME=$(TESTED) RNU_PORTAL_PORT=8960
+
+.PHONY: help demo serve portal portal-stop check test test-portal bench clean
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
@@ -29,10 +33,17 @@ check: $(READY) ## format, lint, types, import contracts, doctests, tests withou
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not demo and not slow and not portal"
+	$(BIN)/pytest -m "not demo and not slow and not portal" --ignore=tests/ckan --ignore=tests/browser
 
-test: check demo ## everything: `check`, and the tests that look at the demo or kill runs
-	$(BIN)/pytest -m "demo or slow" --ignore=tests/ckan
+test: check demo ## everything: `check`, the tests that look at the demo or kill runs, and `test-portal`
+	$(BIN)/pytest -m "demo or slow" --ignore=tests/ckan --ignore=tests/browser
+	@$(MAKE) --no-print-directory test-portal
+
+test-portal: demo ## a real CKAN portal of the tests' own, looked at by its API and in a browser; it ends afterwards
+	@$(export_tested); $(BIN)/python -m deploy.native tools && $(BIN)/python -m deploy.native up
+	@$(export_tested); $(TESTED)/venv/bin/python -m pytest -p no:ckan -p no:ckan_fixtures \
+	    tests/ckan tests/browser tests/rnu/test_requests.py tests/rnu/test_desk.py; \
+	    ended=$$?; $(BIN)/python -m deploy.native stop; exit $$ended
 
 bench: $(READY) ## the line at national scale (ROWS=1000000 for less); 10 GB of disk, see bench/README.md
 	$(BIN)/python -m bench.line --rows $(or $(ROWS),19360584)

@@ -41,8 +41,9 @@ from ckanapi import NotFound, RemoteCKAN
 
 from anonymize.tables import Dimension, Mark, SafeCells, add_margins
 from deploy.native import postgres
-from deploy.native.ckan import administrator, ckan, make_organisation, new_token
+from deploy.native.ckan import administrator, make_organisation, new_token
 from deploy.native.home import CHECKOUT, Home
+from deploy.native.institution import PUBLISHER
 from deploy.native.machine import Failed, as_user, folder
 from deploy.native.processes import UP_WITHIN, http_answers, processes
 from rnu.publish.ckan import CkanPortal, remote
@@ -54,7 +55,7 @@ from rnu.settings import Period, Portal, load
 from rnu.ubigeo import Gazetteer
 
 HERE = Path(__file__).parent
-ORGANISATION, PREFIX, PUBLISHER = "mediciones", "medicion", "publicador-mediciones"
+ORGANISATION, PREFIX = "mediciones", "medicion"
 SEED = 19360584
 
 OURS = re.compile(r"\brnu\w*\s*")
@@ -304,7 +305,7 @@ class Timed:
             self.seconds[action] += time.perf_counter() - began
 
 
-def measure_publication(home: Home, rows: int) -> dict[str, Any]:
+def measure_publication(home: Home, api: RemoteCKAN, rows: int) -> dict[str, Any]:
     """Build a made-up release, publish it, publish it again, and compare what the portal serves."""
     settings = load(home.institution)
     portal = Portal(
@@ -322,6 +323,7 @@ def measure_publication(home: Home, rows: int) -> dict[str, Any]:
         steps = {name: round(s, 2) for name, s in actions.seconds.most_common() if s > 0.05}
         again = timed(lambda: writer.publish([publication]))
         differences = writer.compare([publication]).differences
+        api.call_action("api_token_revoke", {"token": token})
     if differences:
         raise Failed(f"the portal serves other than was published: {differences[0]}")
     return {
@@ -381,8 +383,7 @@ def make_cells(cube: Any, gazetteer: Gazetteer, random: np.random.Generator) -> 
 
 @contextmanager
 def guest(home: Home) -> Iterator[RemoteCKAN]:
-    """An organisation of this run's own with an editor; both are gone afterwards, with all that they have."""
-    home.secret(f"password-{PUBLISHER}")
+    """CKAN's administrator, and an organisation of this run's own, gone afterwards with all that it has."""
     make_organisation(home, ORGANISATION, "Mediciones", PUBLISHER)
     with administrator(home) as api:
         clear(api)
@@ -391,7 +392,6 @@ def guest(home: Home) -> Iterator[RemoteCKAN]:
         finally:
             clear(api)
             api.call_action("organization_purge", {"id": ORGANISATION})
-            ckan(home, "user", "remove", PUBLISHER)
 
 
 def clear(api: RemoteCKAN) -> None:
@@ -435,7 +435,7 @@ def main() -> None:
             if "table" in wanted:
                 result["table"] = measure_table(home, api, given.rows, given.places, given.rounds)
             if "publication" in wanted:
-                result["publication"] = measure_publication(home, given.release_rows)
+                result["publication"] = measure_publication(home, api, given.release_rows)
     with (HERE / "results.jsonl").open("a", encoding="utf-8") as out:
         out.write(json.dumps(result) + "\n")
     print(json.dumps(result, indent=1))

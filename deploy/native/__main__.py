@@ -151,6 +151,18 @@ def redis(home: Home) -> None:
 
 
 @main.command()
+def tools() -> None:
+    """Install what the tests look at a portal with: a browser, nginx, docker-compose.
+
+    \b
+    Example:
+      python -m deploy.native tools
+    """
+    with told("tools"):
+        machine.install_packages(machine.FOR_TESTS)
+
+
+@main.command()
 def status() -> None:
     """What runs.
 

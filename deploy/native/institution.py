@@ -53,8 +53,11 @@ def settle(home: Home, origin: Path = DEMO) -> None:
 def _keep_in_database(home: Home) -> None:
     """The ledger's history in PostgreSQL, where CKAN asks for things and reads what became of them."""
     address = home.institution / "secrets" / "ledger.address"
+    own = postgres.url(home, "rnu_worker", "rnu")
+    if address.exists() and address.read_text().endswith(own.rpartition("@")[2]):
+        address.unlink()  # the same database, maybe with a new password
     if not address.exists():
-        write_private(address, postgres.url(home, "rnu_worker", "rnu"))
+        write_private(address, own)
         _give(home, address, home.users.worker)
     rnu(home, "move-ledger")
     rnu(home, "status")  # makes the tables where there was nothing to move

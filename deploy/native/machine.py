@@ -21,7 +21,10 @@ NEEDED = {
     "cc": "gcc",
     "Python.h": "python3-dev",
 }
+# what the tests look at the portal with, beside these
+FOR_TESTS = {"chromium": "chromium", "nginx": "nginx-light", "docker-compose": "docker-compose"}
 PYTHON = "/usr/bin/python3"
+PLACES = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 class Missing(Exception):
@@ -38,27 +41,28 @@ def postgres_program(name: str) -> str:
     return str(found[-1]) if found else shutil.which(name) or ""
 
 
-def missing() -> list[str]:
-    """Debian packages that the portal needs and the machine lacks."""
+def missing(needed: Mapping[str, str] = NEEDED) -> list[str]:
+    """Debian packages that the machine lacks, of those named beside the programs that they bring."""
     has = {
         "initdb": bool(postgres_program("initdb")),
         "ensurepip": _succeeds(PYTHON, "-c", "import ensurepip"),
         "Python.h": _succeeds(PYTHON, "-c", "import os, sysconfig as s; os.stat(s.get_path('include') + '/Python.h')"),
     }
-    return [package for program, package in NEEDED.items() if not has.get(program, shutil.which(program) is not None)]
+    found = {program: has.get(program, shutil.which(program, path=PLACES) is not None) for program in needed}
+    return [package for program, package in needed.items() if not found[program]]
 
 
 def _succeeds(*command: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def install_packages() -> list[str]:
+def install_packages(needed: Mapping[str, str] = NEEDED) -> list[str]:
     """Install what is missing where we may; Missing says what to ask for where we may not."""
-    lacking = missing()
+    lacking = missing(needed)
     if not lacking:
         return []
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise Missing(f"the portal needs: {' '.join(lacking)}\n  -> as root: apt-get install {' '.join(lacking)}")
+        raise Missing(f"this machine lacks: {' '.join(lacking)}\n  -> as root: apt-get install {' '.join(lacking)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "update", "-qq"], env=environment)
     # RUNLEVEL=1: Debian's own services are not started; the portal's have folders and ports of their own

@@ -152,7 +152,12 @@ class Supervisor:
     def start(self, name: str, answers: Callable[[], bool]) -> None:
         """Start a process unless it runs, and wait until it answers; Failed shows the end of its log."""
         if "RUNNING" not in self.states().get(name, ""):
-            self._tell("start", name)
+            try:
+                self._tell("start", name)
+            except Failed as error:  # such as a port that is taken
+                raise Failed(
+                    f"{name} does not start; its log {self._log(name)} ends with:\n{self._tail(name)}"
+                ) from error
         deadline = time.monotonic() + UP_WITHIN
         while not answers():
             if time.monotonic() > deadline or "FATAL" in self.states().get(name, ""):

@@ -8,9 +8,6 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
-from babel.support import Translations
-
 PACKAGES = ("ckan", "ckanext.activity", "ckanext.datastore", "ckanext.harvest", "ckanext.scheming", "ckanext.dcat")
 # In the order in which CKAN merges them: later ones win.
 CATALOGUES = (("ckan", "ckan"), ("ckanext.dcat", "ckanext-dcat"), ("ckanext.rnu", "ckanext-rnu"))
@@ -38,6 +35,8 @@ def places(package: str) -> list[Path]:
 
 
 def words() -> set[str]:
+    from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir  # of the portal's environment
+
     found = set()
     for package in PACKAGES:
         for place in places(package):
@@ -52,6 +51,8 @@ def words() -> set[str]:
 
 
 def spanish() -> dict[str, str]:
+    from babel.support import Translations
+
     merged = Translations()
     for package, domain in CATALOGUES:
         merged.merge(Translations.load(folder(package) / "i18n", ["es"], domain))
@@ -59,5 +60,6 @@ def spanish() -> dict[str, str]:
     return {key if isinstance(key, str) else key[0]: said for key, said in merged._catalog.items()}
 
 
-known = spanish()
-json.dump({word: known.get(word, "") for word in sorted(words())}, sys.stdout, ensure_ascii=False)
+if __name__ == "__main__":
+    known = spanish()
+    json.dump({word: known.get(word, "") for word in sorted(words())}, sys.stdout, ensure_ascii=False)

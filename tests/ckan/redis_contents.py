@@ -7,8 +7,6 @@ import json
 import sys
 from base64 import b64encode
 
-import redis
-
 READ = {
     b"string": lambda client, key: [client.get(key)],
     b"list": lambda client, key: client.lrange(key, 0, -1),
@@ -18,9 +16,18 @@ READ = {
     b"stream": lambda client, key: [p for _, entry in client.xrange(key) for pair in entry.items() for p in pair],
 }
 
-for number in range(16):
-    client = redis.Redis(port=int(sys.argv[1]), db=number)
-    for key in client.scan_iter():
-        for value in (key, *READ[client.type(key)](client, key)):
-            found = [f"db {number}: {key.decode(errors='replace')}", b64encode(value).decode()]
-            sys.stdout.write(json.dumps(found) + "\n")
+
+def values(port: int):
+    """Place and value of each key, the key itself with them."""
+    import redis  # of the portal's environment
+
+    for number in range(16):
+        client = redis.Redis(port=port, db=number)
+        for key in client.scan_iter():
+            where = f"db {number}: {key.decode(errors='replace')}"
+            yield from ((where, value) for value in (key, *READ[client.type(key)](client, key)))
+
+
+if __name__ == "__main__":
+    for where, value in values(int(sys.argv[1])):
+        sys.stdout.write(json.dumps([where, b64encode(value).decode()]) + "\n")

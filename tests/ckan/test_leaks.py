@@ -102,23 +102,21 @@ STORES = {"postgres": in_postgres, "solr": in_solr, "redis": in_redis, "files": 
 
 
 def found_in(contents: Iterator[Content], persons: Persons) -> set[Leak]:
-    """Who is in it: packed files as wholes, long texts line by line, digits of UUIDs left out."""
-    return {
-        leak
-        for where, data in contents
-        for piece in pieces(data)
-        for leak in scan(UUID.sub(b"-", piece), where, persons)
-    }
+    """Who is in it."""
+    return {leak for where, data in contents for read in readings(data) for leak in scan(read, where, persons)}
 
 
-def pieces(data: bytes) -> Iterator[bytes]:
-    if data[:4] in (b"PK\x03\x04", b"PAR1") or data[:2] == b"\x1f\x8b":
+def readings(data: bytes) -> Iterator[bytes]:
+    """How it may be read: a packed file as a whole; all else line by line, digits of UUIDs left out, as bytes and as
+    text between bytes, so that letters with accents are seen in what is no text."""
+    if data.startswith((b"PK\x03\x04", b"PAR1", b"\x1f\x8b")):
         yield data
         return
     start = 0
     while start < len(data):
         end = data.find(b"\n", start + PIECE) + 1 or len(data)
-        yield data[start:end]
+        piece = UUID.sub(b"-", data[start:end])
+        yield from {piece, piece.decode("utf-8", "replace").encode()}
         start = end
 
 
@@ -186,6 +184,7 @@ def test_somebody_in_a_queue_is_found(portal, packed):
         ("files", "ckan/storage", "planted.csv.gz", gzip.compress(TEXT.encode())),
         ("logs", "log", "planted.log", TEXT.encode()),
     ],
+    ids=["files", "logs"],
 )
 def test_somebody_in_a_file_is_found(portal, store, folder, name, data):
     planted = portal.root / folder / name
