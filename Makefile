@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 TESTED := $(if $(filter 0,$(shell id -u)),/var/lib/rnu-portal-tests,$(HOME)/.local/share/rnu-portal-tests)
 export_tested = export RNU_PORTAL_HOME=$(TESTED) RNU_PORTAL_PORT=8960
 
-.PHONY: help demo serve portal portal-stop check test test-portal bench clean
+.PHONY: help demo serve portal portal-stop check test test-portal bench bench-portal clean
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
@@ -47,6 +47,9 @@ test-portal: demo ## a real CKAN portal of the tests' own, looked at by its API 
 
 bench: $(READY) ## the line at national scale (ROWS=1000000 for less); 10 GB of disk, see bench/README.md
 	$(BIN)/python -m bench.line --rows $(or $(ROWS),19360584)
+
+bench-portal: $(READY) ## the CKAN portal that stands: pages, a table of 2 million rows, a national release
+	$(BIN)/python -m bench.portal
 
 clean: ## remove the demo
 	rm -rf demo

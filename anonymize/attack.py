@@ -36,7 +36,7 @@ Ints = NDArray[np.int64]
 
 CLOSE = 1e-5  # counts are whole: nearer than this to a bound is at the bound
 ITERATIONS = 2_000_000  # simplex iterations of one program, before it counts as cut off
-MANY = 10_000  # unknowns, from which an interior point is found sooner than a corner
+MANY = 2_000  # unknowns, from which an interior point is found sooner than a corner
 BULK_ROUNDS = 60  # of programs for many cells; about 20 are needed, the last one settles none
 
 
@@ -297,7 +297,7 @@ def intervals(system: System, targets: Sequence[CellRef], threshold: int) -> tup
         for inside in blocks(system):
             task.settle(whole.within(inside, middle), inside)
     task.settle(whole, np.arange(len(system.columns)))
-    task.settle_singly(whole)
+    task.settle_apart(whole, _part_of_the_country(system, sums))
     found = []
     for one in np.flatnonzero(task.open_up | task.open_down).tolist():
         cleared_up = not task.open_up[one] or whole.most(sums[[one]]) >= threshold - CLOSE
@@ -314,6 +314,13 @@ def blocks(system: System) -> Iterator[Ints]:
         place = labels[f"at {level}"].to_numpy()
         order = np.argsort(place, kind="stable")
         yield from np.split(order, np.flatnonzero(place[order][1:] != place[order][:-1]) + 1)
+
+
+def _part_of_the_country(system: System, sums: sparse.csr_array) -> Ints:
+    """For every cell, a number of the place right below the root that it, or its first unknown, lies in."""
+    level = system.published.places.levels[min(1, len(system.published.places.levels) - 1)]
+    place = np.unique(system.labels.loc[system.free, f"at {level}"].to_numpy(dtype=str), return_inverse=True)[1]
+    return place[sums.indices[sums.indptr[:-1]]].astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -341,15 +348,17 @@ class Task:
                 if still_open[mine[wanted]].all():
                     break
 
-    def settle_singly(self, program: Program) -> None:
-        """Strike off targets that stood in each other's way: what one alone reaches often settles others too."""
+    def settle_apart(self, program: Program, groups: Ints) -> None:
+        """Strike off targets that stood in each other's way: one of each group at a time, each tried once."""
+        every = np.arange(len(groups))
         for still_open, most in ((self.open_up, True), (self.open_down, False)):
-            for one in np.flatnonzero(still_open).tolist():
-                if not still_open[one]:
-                    continue
-                point = program.together(self.sums[[one]], self.threshold if most else 1, most)
+            tried = np.zeros(len(groups), dtype=np.bool_)
+            while len(left := np.flatnonzero(still_open & ~tried)):
+                wanted = left[np.unique(groups[left], return_index=True)[1]]
+                tried[wanted] = True
+                point = program.together(self.sums[wanted], self.threshold if most else 1, most)
                 if point is not None:
-                    self._strike(np.arange(len(still_open)), self.sums @ point)
+                    self._strike(every, self.sums @ point)
 
     def _strike(self, targets: Ints, reached: Floats) -> None:
         self.open_up[targets] &= reached < self.threshold - CLOSE

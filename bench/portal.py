@@ -144,7 +144,7 @@ def seconds(pool: urllib3.PoolManager, url: str) -> float:
 @contextmanager
 def serving(home: Home, side: str) -> Iterator[str]:
     """A web server of this run's own on the portal's services, with our plugins or without; its address."""
-    root = folder(home.root / "ckan" / "bench" / side, home.users.web, 0o700)
+    root = folder(home.root / "ckan" / f"bench-{side}", home.users.web, 0o700)
     ini = root / "ckan.ini"
     words = home.ini.read_text(encoding="utf-8")
     ini.write_text(words if side == "ours" else without_ours(words), encoding="utf-8")

@@ -83,8 +83,10 @@ def test_croissant_and_schema_org_keep_their_rules(get, name):
     assert described == {f"{page.url}/datapackage.json", f"{page.url}/croissant.jsonld"}
 
 
-def test_feeds_are_valid_and_spanish(get, visitor):
-    titles = standards.check_atom(get(f"/feeds/organization/{ORGANISATION}.atom").text)
+def test_feeds_are_valid_and_spanish(portal, get, visitor):
+    feed = get(f"/feeds/organization/{ORGANISATION}.atom").text
+    titles = standards.check_atom(feed)
+    assert f"<id>{portal.url}/feeds/organization/" in feed
     assert sorted(titles) == sorted(live["title"] for live in shown(visitor).values())
     for path in ("/feeds/dataset.atom", f"/feeds/custom.atom?organization={ORGANISATION}"):
         feed = get(path).text

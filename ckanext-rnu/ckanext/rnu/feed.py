@@ -28,7 +28,7 @@ class SpanishFeed(CKANFeed):
         feed_description: str,  # noqa: ARG002
         language: str | None,  # noqa: ARG002
         author_name: str | None,
-        feed_guid: str | None,
+        feed_guid: str | None,  # noqa: ARG002
         feed_url: str | None,
         **pages: str | None,  # noqa: ARG002
     ) -> None:
@@ -42,7 +42,7 @@ class SpanishFeed(CKANFeed):
             SUBTITLE,
             "es",
             author_name,
-            feed_guid,
+            urljoin(site, feed_url or feed_link),  # CKAN's own lacks a slash in an organisation's (2.12.0)
             urljoin(site, feed_url or ""),
             None,
             None,
