@@ -35,11 +35,11 @@ check: $(READY) ## format, lint, types, import contracts, doctests, tests withou
 	$(BIN)/lint-imports
 	$(BIN)/pytest -m "not demo and not slow and not portal" --ignore=tests/ckan --ignore=tests/browser
 
-test: check demo ## everything: `check`, the tests that look at the demo or kill runs, and `test-portal`
+test: check demo ## `check`, and the tests that look at the demo or kill runs
 	$(BIN)/pytest -m "demo or slow" --ignore=tests/ckan --ignore=tests/browser
-	@$(MAKE) --no-print-directory test-portal
 
 test-portal: demo ## a real CKAN portal of the tests' own, looked at by its API and in a browser; it ends afterwards
+	@$(export_tested); $(BIN)/python -m deploy.native stop && rm -rf $(TESTED)
 	@$(export_tested); $(BIN)/python -m deploy.native tools && $(BIN)/python -m deploy.native up
 	@$(export_tested); $(TESTED)/venv/bin/python -m pytest -p no:ckan -p no:ckan_fixtures \
 	    tests/ckan tests/browser tests/rnu/test_requests.py tests/rnu/test_desk.py; \

@@ -36,7 +36,7 @@ Ints = NDArray[np.int64]
 
 CLOSE = 1e-5  # counts are whole: nearer than this to a bound is at the bound
 ITERATIONS = 2_000_000  # simplex iterations of one program, before it counts as cut off
-MANY = 2_000  # unknowns, from which an interior point is found sooner than a corner
+MANY = 10_000  # unknowns, from which a corner takes too long; an interior point settles fewer at a time
 BULK_ROUNDS = 60  # of programs for many cells; about 20 are needed, the last one settles none
 
 

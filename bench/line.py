@@ -23,7 +23,8 @@ from pathlib import Path
 
 import duckdb
 
-from anonymize.secure import secure
+from anonymize.attack import Published, at_risk, attack
+from anonymize.protect import protect as protect_table
 from harvesters.delivery import Fetched
 from harvesters.read import Layout, read
 from rnu import defaults, secrets
@@ -188,11 +189,20 @@ def protect(home: Path, rows: int) -> dict:
     counts = {
         c.id: count(c, institution.settings, intakes, PERIOD, institution.store) for c in institution.settings.cubes
     }
-    seconds = {}
+    seconds, attacked = {}, {}
     for task in tasks(institution.settings, counts, intakes, PERIOD, institution.gazetteer):
-        seconds[task.programme] = timed(lambda t=task: secure(t.table, t.policy))
-        print(f"  protect {task.programme}: {seconds[task.programme]:.1f} s", file=sys.stderr, flush=True)
-    return {"by_source": seconds}
+        began = time.perf_counter()
+        safe = protect_table(task.table, task.policy)
+        between = time.perf_counter()
+        found = attack(Published.of(safe), at_risk(task.table, task.policy.threshold), task.policy.threshold)
+        assert not found, f"{task.programme}: {len(found)} cells found"
+        seconds[task.programme], attacked[task.programme] = between - began, time.perf_counter() - between
+        print(
+            f"  {task.programme}: protect {seconds[task.programme]:.1f} s, attack {attacked[task.programme]:.1f} s",
+            file=sys.stderr,
+            flush=True,
+        )
+    return {"by_source": seconds, "attack_by_source": attacked}
 
 
 def rosters(institution: Institution) -> list[Source]:
@@ -281,6 +291,7 @@ def report(once: dict, runs: dict[str, list[dict]], protection: dict) -> None:
         "aggregate_s": aggregated,
         "aggregate_by_hand_s": hand,
         "protect_s": protection.get("by_source"),
+        "attack_s": protection.get("attack_by_source"),
         "peak_gb": {n: max(r["peak_gb"] for r in found) for n, found in runs.items()}
         | ({"protect": protection["peak_gb"]} if protection else {}),
     }

@@ -17,6 +17,7 @@ from tests.ckan.desk import needs_chromium
 pytestmark = [pytest.mark.portal, needs_chromium, pytest.mark.usefixtures("served")]
 
 DISTRICT = "240101"  # the town of Tumbes, the institution's largest
+COLUMNS = ("Nombre del programa", "Ubigeo", "Distrito")
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ def district(page: Page) -> Figure:
     page.wait_for_url(f"**lugar={DISTRICT}*")
     assert {cell.strip() for cell in page.locator('td[data-label="Ubigeo"]').all_inner_texts()} == {DISTRICT}
     row = page.locator(".rnu-data tbody tr").filter(has=page.locator("td.n", has_text=re.compile(r"^[\d\s]+$"))).first
-    cell = {name: row.locator(f'td[data-label="{name}"]').inner_text() for name in ("Programa", "Ubigeo", "Distrito")}
+    cell = (row.locator(f'td[data-label="{name}"]').inner_text() for name in COLUMNS)
     users = int(re.sub(r"\D", "", row.locator("td.n").inner_text()))
-    return Figure(cell["Programa"], cell["Ubigeo"], cell["Distrito"], users)
+    return Figure(*cell, users)
 
 
 def download(page: Page, name: str | re.Pattern[str]) -> Path:

@@ -11,6 +11,7 @@ from flask import current_app
 
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 DOWNLOAD = "_resource.download"
+SIGNING_IN = "user"
 
 
 def guard(app: CKANApp) -> CKANApp:
@@ -22,16 +23,17 @@ def guard(app: CKANApp) -> CKANApp:
 
 
 def require_token() -> None:
-    """Refuse a change without the form's token, unless it comes by an API token or from nobody to the API.
+    """Refuse a change by somebody who has signed in, or is about to, without the form's token.
 
-    CKAN 2.12 itself lifts this check, for everybody and until it is started again, from each view that somebody
-    without a session has opened (`csrf.exempt` in its `ckan_before_request`).
+    An API token is proof enough; who is nobody has nothing that another site could use. CKAN 2.12 itself lifts this
+    check, for everybody and until it is started again, from each view that somebody without a session has opened
+    (`csrf.exempt` in its `ckan_before_request`).
     """
     if request.method not in CHANGING:
         return
-    by_api_token = g.get("login_via_auth_header") and current_user.is_authenticated
-    nobody_to_the_api = current_user.is_anonymous and request.blueprint == "api"
-    if not (by_api_token or nobody_to_the_api):
+    signed_in = current_user.is_authenticated and not g.get("login_via_auth_header")
+    signing_in = current_user.is_anonymous and request.blueprint == SIGNING_IN
+    if signed_in or signing_in:
         current_app.extensions["csrf"].protect()
 
 
