@@ -188,7 +188,11 @@ def stop() -> None:
     """
     supervisor = Supervisor(Home.of_machine())
     if supervisor.file.exists():
-        supervisor.end()
+        try:
+            supervisor.end()
+        except Failed as error:
+            click.echo(f"Failed: {error}\n  -> is another command stopping it too? Look with: status", err=True)
+            sys.exit(1)
     click.echo("The portal is stopped; its data stay.")
 
 
