@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from anonymize.blocks import Change
 from anonymize.lattice import Flags, Ints, subcrosses
-from anonymize.moves import PLENTY, Swaps, splittable
+from anonymize.moves import FACES, PLENTY, Swaps, dealt, fewest, splittable
 from anonymize.tables import Mark
 
 
@@ -162,7 +162,7 @@ class Crossing:
         units: Ints = np.maximum.reduce(
             [
                 np.minimum.reduce(
-                    [np.add.reduceat(_least(self.counts, types[:, part]), self.region.zones, axis=0) for part in parts]
+                    [np.add.reduceat(fewest(self.counts, types[:, part]), self.region.zones, axis=0) for part in parts]
                 )
                 for parts in _ways(types.shape[1])
             ]
@@ -171,7 +171,7 @@ class Crossing:
 
     def _lay(self, found: Found, units: int) -> None:
         region = self.region
-        shares = np.clip(units - (np.cumsum(found.shares) - found.shares), 0, found.shares)
+        shares = dealt(units, found.shares)
         self._lay_at(self.here, found.leaving, found.coming, units)
         for place in np.flatnonzero(shares).tolist():
             self._lay_at(place, found.coming, found.leaving, int(shares[place]))
@@ -195,25 +195,16 @@ class Crossing:
             at = slice(int(region.zones[zone]), int(ends[zone]))
             here = self.counts[at]
             for losing, winning in _split_by(here, leaving, coming, now):
-                least = here[:, losing].min(axis=1)
-                share = np.clip(now - (np.cumsum(least) - least), 0, least)
+                share = dealt(now, here[:, losing].min(axis=1))
                 here[:, losing] -= share[:, None]
                 here[:, winning] += share[:, None]
-
-
-def _least(counts: Ints, types: Ints) -> Ints:
-    """(lowest places, alternatives, rests) how many have one of each of the types on the middle axis."""
-    least: Ints = counts[:, types[:, 0]]
-    for corner in range(1, types.shape[1]):
-        least = np.minimum(least, counts[:, types[:, corner]])
-    return least
 
 
 def _ways(half: int) -> tuple[tuple[list[int], ...], ...]:
     """How the even, or the odd, corners of an exchange may be parted: whole, or a cube's by its faces on each axis."""
     if half != 4:
         return ((list(range(half)),),)
-    return (([0, 1], [2, 3]), ([0, 2], [1, 3]), ([0, 3], [1, 2]))
+    return FACES
 
 
 def _split_by(counts: Ints, leaving: Ints, coming: Ints, units: int) -> list[tuple[Ints, Ints]]:

@@ -144,6 +144,12 @@ class Lattice:
         """Whether nothing is below a place."""
         return bool(self.level[place] == len(self.cells.places.levels) - 1)
 
+    def none_below(self, flags: Flags) -> Flags:
+        """Places under which no place bears a flag (places,); a place's own does not count."""
+        up_to = np.concatenate([[0], np.cumsum(flags)])
+        none: Flags = up_to[self.end] == up_to[np.arange(len(flags)) + 1]
+        return none
+
     def cell(self, coordinates: Sequence[int]) -> int:
         """The flat cell with these categories (a dimension's size: not broken down)."""
         flat = 0

@@ -45,6 +45,8 @@ from anonymize.lattice import Flags, Ints, Lattice, members
 from anonymize.tables import Mark
 
 PLENTY = 1 << 40  # more persons than there are; no limit
+# the four even, or odd, corners of an exchange over three dimensions, by its two faces on each axis
+FACES = (([0, 1], [2, 3]), ([0, 2], [1, 3]), ([0, 3], [1, 2]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,9 +131,7 @@ def persons(lattice: Lattice, places: Ints, inner_cells: Ints) -> Ints:
         return lattice.values[places[:, None, None], lattice.inner_cells[inner_cells[None, :, 0]]]
     start = lattice.leaf_start[places]
     block = lattice.inner[start[0] : lattice.leaf_end[places[-1]]]
-    least = block[:, inner_cells[:, 0]]
-    for corner in range(1, half):
-        np.minimum(least, block[:, inner_cells[:, corner]], out=least)
+    least = fewest(block, inner_cells)
     if len(least) == len(places):
         return least
     sums: Ints = np.add.reduceat(least, start - start[0], axis=0)
@@ -141,9 +141,21 @@ def persons(lattice: Lattice, places: Ints, inner_cells: Ints) -> Ints:
 def splittable(lattice: Lattice, marks: NDArray[np.uint8]) -> Flags:
     """Places below which no cross of two or more dimensions is shown, or marked c."""
     coupled: Flags = np.any(marks[:, np.bitwise_count(lattice.cross) > 1] < Mark.BELOW, axis=1)
-    below = np.concatenate([[0], np.cumsum(coupled)])
-    flags: Flags = below[lattice.end] == below[np.arange(len(coupled)) + 1]
-    return flags
+    return lattice.none_below(coupled)
+
+
+def fewest(counts: Ints, types: Ints) -> Ints:
+    """(places, alternatives, rests) units of one person each of the types on the middle axis, place by place."""
+    least: Ints = counts[:, types[:, 0]]
+    for corner in range(1, types.shape[1]):
+        np.minimum(least, counts[:, types[:, corner]], out=least)
+    return least
+
+
+def dealt(units: int, room: Ints) -> Ints:
+    """Units dealt out to places in turn, to each as far as it has room."""
+    share: Ints = np.clip(units - (np.cumsum(room) - room), 0, room)
+    return share
 
 
 def offers(lattice: Lattice, swap: Swap, place: int, pivot: int, marks: NDArray[np.uint8], prices: Ints) -> Offers:

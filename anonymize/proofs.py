@@ -191,9 +191,7 @@ class Proofs:
         low, high = np.maximum(walk.low, 0), np.minimum(walk.high, MOST_VALUES - 1)
         met = np.where(high >= low, (np.int64(2) << high) - (np.int64(1) << np.minimum(low, MOST_VALUES)), 0)
         self.open_values[place] &= ~met
-        value, up, down = self.lattice.values[place], self.needs.up[place], self.needs.down[place]
-        settled = np.where(up > 0, self.open_values[place] == 0, walk.low <= value - down)
-        self.proven[place] |= settled & self.needed[place]
+        self._settle(np.array([place]), walk.low[None])
 
     def _starts(self, place: int, cell: int) -> list[Change]:
         """Possible tables in which the place above counts more in a cell, the most first."""
@@ -252,8 +250,12 @@ class Proofs:
         seen = (still > 0) & (values < MOST_VALUES)
         still[seen] &= ~(np.int64(1) << values[seen])
         self.open_values[places] = still
-        low_enough = values <= self.lattice.values[places] - self.needs.down[places]
-        settled = np.where(self.needs.up[places] > 0, still == 0, low_enough)
+        self._settle(places, values)
+
+    def _settle(self, places: Ints, least: Ints) -> None:
+        """Strike off cells (places, cells) of which no value is left to prove; `least` is what they have just met."""
+        low_enough = least <= self.lattice.values[places] - self.needs.down[places]
+        settled = np.where(self.needs.up[places] > 0, self.open_values[places] == 0, low_enough)
         self.proven[places] |= settled & self.needed[places]
 
     def _keep(self, table: Change) -> tuple[Ints, Ints]:

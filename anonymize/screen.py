@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymize.lattice import Flags, Ints, Lattice, members
-from anonymize.moves import PLENTY, splittable
+from anonymize.moves import FACES, PLENTY, fewest, splittable
 from anonymize.tables import Mark
 
 
@@ -86,8 +86,8 @@ def _units(lattice: Lattice, types: Ints, split: Flags) -> Ints:
     if half != 4:
         return whole
     faces = [
-        np.minimum(_at_one_place(lattice, types[:, list(one)]), _at_one_place(lattice, types[:, list(other)]))
-        for one, other in (((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2)))
+        np.minimum(_at_one_place(lattice, types[:, one]), _at_one_place(lattice, types[:, other]))
+        for one, other in FACES
     ]
     best = np.where((split & (lattice.leaf_end > lattice.leaf_start))[:, None, None], np.maximum.reduce(faces), whole)
     return _together(lattice, best)
@@ -95,9 +95,7 @@ def _units(lattice: Lattice, types: Ints, split: Flags) -> Ints:
 
 def _at_one_place(lattice: Lattice, types: Ints) -> Ints:
     """(places, boxes, rests) units of which each takes its persons at one lowest place."""
-    least = lattice.inner[:, types[:, 0]]
-    for corner in range(1, types.shape[1]):
-        np.minimum(least, lattice.inner[:, types[:, corner]], out=least)
+    least = fewest(lattice.inner, types)
     up_to = np.zeros((len(least) + 1, *least.shape[1:]), dtype=np.int64)
     np.cumsum(least, axis=0, out=up_to[1:])
     return up_to[lattice.leaf_end] - up_to[lattice.leaf_start]

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from anonymize.blocks import Change
 from anonymize.lattice import Flags, Ints, Lattice, members
-from anonymize.moves import PLENTY
+from anonymize.moves import PLENTY, dealt
 from anonymize.tables import Mark
 
 ROUNDS = 2  # of raising the cells above a cell and then the cell itself; a third brings next to nothing
@@ -136,9 +136,7 @@ class Ground:
 def only_totals(lattice: Lattice, marks: NDArray[np.uint8]) -> Flags:
     """Places below which nothing but totals is shown."""
     broken_down: Flags = np.any(marks[:, :-1] < Mark.BELOW, axis=1)
-    up_to = np.concatenate([[0], np.cumsum(broken_down)])
-    flags: Flags = up_to[lattice.end] == up_to[np.arange(len(broken_down)) + 1]
-    return flags
+    return lattice.none_below(broken_down)
 
 
 @dataclass(slots=True, eq=False)
@@ -307,7 +305,7 @@ class Walk:
         """Lay an exchange so many times, the siblings in turn as far as each has room; the units laid."""
         if units <= 0:
             return 0
-        share = np.clip(units - (np.cumsum(room) - room), 0, room)
+        share = dealt(units, room)
         membership = self.ground.types.lattice.membership
         self.counts[self.here, leaving] -= units
         self.counts[self.here, coming] += units
@@ -337,7 +335,7 @@ def _spread(counts: Ints, differ: Ints) -> Ints:
     coming = np.repeat(np.flatnonzero(differ > 0), differ[differ > 0])
     for kind in np.flatnonzero(differ < 0).tolist():
         left = int(-differ[kind])
-        share = np.clip(left - (np.cumsum(counts[:, kind]) - counts[:, kind]), 0, counts[:, kind])
+        share = dealt(left, counts[:, kind])
         change[:, kind] -= share
         np.add.at(change, (np.repeat(np.arange(len(counts)), share), coming[:left]), 1)
         coming = coming[left:]
