@@ -5,8 +5,8 @@ to somebody who knows all that is published, adds and subtracts, and knows that 
 
 The way: cells at risk that would be shown are withheld, and nothing is shown below a withheld cell. Then every cell at
 risk gets a proof, from the nation down to the districts: tables of whole counts, one for each value, that agree with
-all that is shown. Mostly they are there already and need only be found (see `anonymize.screen`, `.walk`, `.blocks`).
-Where they are not, the cheapest *move* (see `anonymize.moves`) makes room: the shown cells that it changes are withheld
+all that is shown. Mostly they are there already and need only be found (see `protection.screen`, `.walk`, `.blocks`).
+Where they are not, the cheapest *move* (`protection.moves`) makes room: the shown cells that it changes are withheld
 too. Where that would cost more than the cross in the way is worth, the cross is dropped for all children of a place,
 and everything begins anew with the smaller design, so that nothing is withheld for the sake of a cross that is gone.
 Dropping ends: a design only shrinks, and with the nation's total alone every split of it is possible.
@@ -23,15 +23,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from anonymize.blocks import Change
-from anonymize.design import Design, by_level, coarsened, planned, standing, without_dominated
 from anonymize.errors import Unprotectable
-from anonymize.lattice import Flags, Ints, Lattice, subcrosses
-from anonymize.moves import PLENTY, Move, Offers, Swaps, offers
 from anonymize.policy import Policy
-from anonymize.proofs import Needs, Proofs, at_risk
+from anonymize.protection.blocks import Change
+from anonymize.protection.design import Design, by_level, coarsened, planned, standing, without_dominated
+from anonymize.protection.lattice import Flags, Ints, Lattice, subcrosses
+from anonymize.protection.moves import PLENTY, Move, Offers, Swaps, offers
+from anonymize.protection.proofs import Needs, Proofs, at_risk
+from anonymize.protection.walk import Types
 from anonymize.tables import CellRef, Cells, Mark, SafeCells
-from anonymize.walk import Types
 
 MOST_COMBINED = 4  # moves paid for one cell, after which dropping the cross is the better answer
 

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from anonymize.attack import Published, at_risk, attack
+from anonymize.attack import Published, attack
 from anonymize.errors import Unprotectable
 from anonymize.policy import Policy
 from anonymize.protect import ProtectionFacts, facts, protect
@@ -40,11 +40,10 @@ def secure(table: Cells, policy: Policy) -> Protected:
 
     Raises Unprotectable if it does not end.
     """
-    targets = at_risk(table, policy.threshold)
     exposed: tuple[CellRef, ...] = ()
     for rounds in range(1, ROUNDS + 1):
         safe = protect(table, policy, exposed)
-        found = attack(Published.of(safe), targets, policy.threshold)
+        found = attack(Published.of(safe), table, policy.threshold)
         if not found:
             return Protected(safe, facts(table, policy, safe), rounds)
         exposed += tuple(f.cell for f in found)

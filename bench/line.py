@@ -23,7 +23,7 @@ from pathlib import Path
 
 import duckdb
 
-from anonymize.attack import Published, at_risk, attack
+from anonymize.attack import Published, attack
 from anonymize.protect import protect as protect_table
 from harvesters.delivery import Fetched
 from harvesters.read import Layout, read
@@ -194,7 +194,7 @@ def protect(home: Path, rows: int) -> dict:
         began = time.perf_counter()
         safe = protect_table(task.table, task.policy)
         between = time.perf_counter()
-        found = attack(Published.of(safe), at_risk(task.table, task.policy.threshold), task.policy.threshold)
+        found = attack(Published.of(safe), task.table, task.policy.threshold)
         assert not found, f"{task.programme}: {len(found)} cells found"
         seconds[task.programme], attacked[task.programme] = between - began, time.perf_counter() - between
         print(

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from anonymize.attack import Published, at_risk, attack
-from anonymize.blocks import Change, agrees
-from anonymize.design import planned
+from anonymize.attack import Published, attack
 from anonymize.errors import BadCells, Unprotectable
-from anonymize.lattice import Lattice
 from anonymize.policy import Policy
 from anonymize.protect import facts, protect
+from anonymize.protection.blocks import Change, agrees
+from anonymize.protection.design import planned
+from anonymize.protection.lattice import Lattice
 from anonymize.tables import CellRef, Cells, Dimension, Drop, Mark, Places, SafeCells, add_margins
 
 NAMES = ("nacion", "departamento", "provincia")
@@ -185,7 +185,7 @@ def test_an_unshown_cell_is_protected_too():
     first = [[0, 5], [5, 2]]  # men: 0 young, 5 old; women: 5 young, 2 old
     cells = two_levels([first, [[0, 30], [25, 40]], [[0, 35], [20, 30]]])
     safe = protect(cells, Policy(5, (2, 1), dominance=2.0))
-    assert not attack(Published.of(safe), at_risk(cells, 5), 5)
+    assert not attack(Published.of(safe), cells, 5)
 
 
 def test_a_cell_that_an_attack_found_loses_the_cross_in_its_way():
@@ -329,7 +329,7 @@ def test_an_attack_on_the_published_rows_finds_nothing(made: tuple[Cells, Policy
     cells, policy = made
     safe = protected(cells, policy)
     if safe is not None:
-        assert attack(Published.of(safe), at_risk(cells, policy.threshold), policy.threshold) == ()
+        assert attack(Published.of(safe), cells, policy.threshold) == ()
 
 
 @settings(QUIET, max_examples=30)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anonymize.errors import BadCells
-from anonymize.lattice import Lattice, subcrosses
+from anonymize.protection.lattice import Lattice, subcrosses
 from anonymize.tables import TOTAL, CellRef, Cells, Dimension, Mark, Places, SafeCells, add_margins
 
 LEVELS = ("nacion", "departamento", "provincia")

@@ -1,13 +1,13 @@
 """Walks: single persons are exchanged between a place and its siblings, one exchange after the other.
 
-What one box of `anonymize.moves` cannot give, several exchanges of different kinds often can. Persons have a *type*:
+What one box of `moves` cannot give, several exchanges of different kinds often can. Persons have a *type*:
 the inner cell they count in. At a place and one of its siblings, the latter always in reverse, so that everything above
 both stays as it is:
 
 - **trade**: two persons swap their categories on some dimensions U. Every cross within U and every cross without keeps
   its counts, so nothing shown changes where no cross with dimensions on both sides of U is shown or marked c.
 - **change**: one person becomes another type. Where a place shows neither category of a dimension on which the two
-  types differ, it shows no cross that breaks them down either, and none such is marked c (see `anonymize.moves`); a
+  types differ, it shows no cross that breaks them down either, and none such is marked c (see `moves`); a
   category that is itself marked c keeps at least one person.
 - **transfer**: one person leaves, where the totals of both places are not shown.
 
@@ -28,9 +28,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from anonymize.blocks import Change
-from anonymize.lattice import Flags, Ints, Lattice, members
-from anonymize.moves import PLENTY, dealt
+from anonymize.protection.blocks import Change
+from anonymize.protection.lattice import Flags, Ints, Lattice, members
+from anonymize.protection.moves import PLENTY, dealt
 from anonymize.tables import Mark
 
 ROUNDS = 2  # of raising the cells above a cell and then the cell itself; a third brings next to nothing

@@ -1,6 +1,6 @@
 """Which unshown cells are safe as they stand: moves through unshown corners only, for all places at once.
 
-Most cells that nobody shows are cleared by exchanges that change nothing shown (see `anonymize.moves`). Searching them
+Most cells that nobody shows are cleared by exchanges that change nothing shown (see `moves`). Searching them
 one by one would take longer than all the rest, so here every exchange (a *box*: two categories on each dimension of a
 cross) is reckoned at every place in a few array operations.
 
@@ -16,8 +16,8 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from anonymize.lattice import Flags, Ints, Lattice, members
-from anonymize.moves import FACES, PLENTY, fewest, splittable
+from anonymize.protection.lattice import Flags, Ints, Lattice, members
+from anonymize.protection.moves import FACES, PLENTY, fewest, splittable
 from anonymize.tables import Mark
 
 

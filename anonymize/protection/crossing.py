@@ -1,7 +1,7 @@
-"""Crossings: walks of places that have others below them (see `anonymize.walk`).
+"""Crossings: walks of places that have others below them (see `walk`).
 
 A place whose single categories are shown, and most crosses of two dimensions with them, is changed by the boxes of
-`anonymize.moves` alone. Here they are laid one after the other, at the lowest places, where persons are: each time the
+`moves` alone. Here they are laid one after the other, at the lowest places, where persons are: each time the
 box of which most units fit, with all siblings together in reverse. What is found is a table to begin at for walks
 further down: where a province can count more persons of a type, so can its districts.
 """
@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from anonymize.blocks import Change
-from anonymize.lattice import Flags, Ints, subcrosses
-from anonymize.moves import FACES, PLENTY, Swaps, dealt, fewest, splittable
+from anonymize.protection.blocks import Change
+from anonymize.protection.lattice import Flags, Ints, subcrosses
+from anonymize.protection.moves import FACES, PLENTY, Swaps, dealt, fewest, splittable
 from anonymize.tables import Mark
 
 
@@ -24,7 +24,7 @@ class Region:
     """A place's children where these show crosses further down: persons are found at the lowest places.
 
     A *zone* is a lowest place, or a place under which no cross of two dimensions is shown: the two faces of an exchange
-    over three dimensions (see `anonymize.screen`) may lie in different lowest places of one zone.
+    over three dimensions (see `screen`) may lie in different lowest places of one zone.
     """
 
     swaps: Swaps

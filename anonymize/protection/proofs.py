@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from anonymize.blocks import Change, Prover, agrees, block
-from anonymize.crossing import Crossing, Region
-from anonymize.design import Design, dominance
-from anonymize.lattice import Flags, Ints, Lattice
-from anonymize.moves import Swaps
 from anonymize.policy import Policy
-from anonymize.screen import screen
-from anonymize.walk import Ground, Types, Walk, only_totals
+from anonymize.protection.blocks import Change, Prover, agrees, block
+from anonymize.protection.crossing import Crossing, Region
+from anonymize.protection.design import Design, dominance
+from anonymize.protection.lattice import Flags, Ints, Lattice
+from anonymize.protection.moves import Swaps
+from anonymize.protection.screen import screen
+from anonymize.protection.walk import Ground, Types, Walk, only_totals
 
 FAR = (2, 8)  # lowest places that a block takes from each place further off; more only if these do not do
 MOST_STARTS = 3  # tables that a walk may begin at, besides the true one

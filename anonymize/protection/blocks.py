@@ -1,6 +1,6 @@
 """Whole tables for single cells: every exchange among the places around one, found by linear programming.
 
-What one move of `anonymize.moves` cannot do, several together often can. Around a place stands a *block* of lowest
+What one move of `moves` cannot do, several together often can. Around a place stands a *block* of lowest
 places: those under it, or beside it, and the largest ones of every place further off. Let their counts vary, all
 others stay true. A table of whole counts in which every shown cell is as shown, every cell marked c at least 1 and the
 wanted cell is w, proves that w stays possible. The program looks for the smallest change that makes the cell w. A
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from anonymize.lattice import Flags, Ints, Lattice
+from anonymize.protection.lattice import Flags, Ints, Lattice
 from anonymize.tables import Mark
 
 Floats = NDArray[np.float64]

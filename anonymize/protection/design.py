@@ -1,6 +1,6 @@
 """The design as flags: which cross is shown at which place, and what falls away from it.
 
-Two rules hold for every design here and are what the proof in `anonymize.moves` rests on: a place shows no cross that
+Two rules hold for every design here and are what the proof in `moves` rests on: a place shows no cross that
 the place above it does not show, and with a cross it shows every coarser one.
 """
 
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymize.errors import BadCells
-from anonymize.lattice import Flags, Ints, Lattice, members, subcrosses
 from anonymize.policy import MOST, Policy
+from anonymize.protection.lattice import Flags, Ints, Lattice, members, subcrosses
 from anonymize.tables import Drop, Mark
 
 

@@ -41,7 +41,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from anonymize.lattice import Flags, Ints, Lattice, members
+from anonymize.protection.lattice import Flags, Ints, Lattice, members
 from anonymize.tables import Mark
 
 PLENTY = 1 << 40  # more persons than there are; no limit
