@@ -17,3 +17,4 @@ class Policy:
     totals_only: frozenset[str] = frozenset()  # codes of lowest places under the population floor
     dominance: float = 0.9  # share of a place's users in one category at which that breakdown is dropped there
     structural: Mapping[str, frozenset[str]] = field(default_factory=dict)  # dimension -> categories imposed by a rule
+    broken_down: tuple[frozenset[str], ...] = ()  # per level, root first: dimensions broken down there; (): any

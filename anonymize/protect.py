@@ -1,7 +1,8 @@
 """Withhold until nobody can be singled out: from cells to safe cells, with a proof by whole numbers for every cell.
 
 The requirement: for every cell at risk (1 … k - 1 persons), shown or not, every whole value from 1 to k stays possible
-to somebody who knows all that is published, adds and subtracts, and knows that a withheld cell is at least 1.
+to somebody who knows all that is published, adds and subtracts, and knows of every withheld cell whether it is k or
+more: a public proof tells which cells cannot be at risk, so nothing may hang on nobody's knowing.
 
 The way: cells at risk that would be shown are withheld, and nothing is shown below a withheld cell. Then every cell at
 risk gets a proof, from the nation down to the districts: tables of whole counts, one for each value, that agree with
@@ -76,7 +77,7 @@ def protect(cells: Cells, policy: Policy, exposed: Collection[CellRef] = ()) -> 
     >>> safe.frame("departamento")["mark"].tolist()
     ['c', 'c', '', 'c', 'c', '', '', '', '']
     """
-    lattice = Lattice.of(cells)
+    lattice = Lattice.of(cells, policy.threshold)
     plan = by_level(lattice, policy)
     if 0 < lattice.values[0, -1] < policy.threshold:
         raise Unprotectable("the whole table counts fewer than the threshold")

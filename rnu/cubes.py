@@ -30,6 +30,7 @@ def policy(cube: Cube, programme: str, period: Period, population: Mapping[str, 
     return Policy(
         threshold=cube.thresholds.get(programme, cube.threshold),
         crosses=crosses(cube, programme, period),
+        broken_down=tuple(frozenset(names) for names in cube.broken_down(programme)),
         totals_only=frozenset(small),
         dominance=cube.dominance,
         structural={name: frozenset(c) for name, c in cube.structural.get(programme, {}).items()},

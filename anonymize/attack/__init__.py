@@ -18,6 +18,7 @@ __all__ = ["Finding", "Published", "at_risk", "attack"]
 def attack(published: Published, cells: Cells, threshold: int) -> tuple[Finding, ...]:
     """Every cell at risk, shown or not, whose values 1 … threshold are not all open to who holds the published rows.
 
+    Whoever holds them may know of each withheld cell whether it is at risk or not: a public proof tells as much.
     The true counts say which cells are at risk and are themselves one possible table to begin at; nothing that is found
     hangs on them. A cell with two possible values is determined by no equation, so exact recovery is asked only of what
     the intervals leave. Empty if the rows stand. Deterministic. BadCells if the rows do not agree with the counts.
@@ -26,7 +27,7 @@ def attack(published: Published, cells: Cells, threshold: int) -> tuple[Finding,
     table = cells.counts.reshape(-1).astype(float)
     if not system.agrees(table):
         raise BadCells("the published rows are not those of the counts")
-    narrow = intervals(system, at_risk(cells, threshold), threshold, table)
+    narrow = intervals(system.knowing(table, threshold), at_risk(cells, threshold), threshold, table)
     exact = recover(system, threshold) if narrow else ()
     known = {finding.cell for finding in exact}
     return (*exact, *(finding for finding in narrow if finding.cell not in known))

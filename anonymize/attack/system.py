@@ -8,7 +8,7 @@ c says «at least 1», a row marked d and a row that is missing say nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import Literal
@@ -103,6 +103,11 @@ class System:
         said = self.matrix @ table
         within = (said > self.low - CLOSE) & (said < self.high + CLOSE)
         return bool(within.all() and not table[~self.free].any())
+
+    def knowing(self, table: Floats, threshold: int) -> System:
+        """What somebody makes of the rows who knows which withheld cells of a table count a threshold or more."""
+        large = (self.high == np.inf) & (self.matrix @ table > threshold - CLOSE)
+        return replace(self, low=np.where(large, float(threshold), self.low))
 
     def sums(self, refs: Sequence[CellRef]) -> sparse.csr_array:
         """(cells, open unknowns) what each cell sums up."""

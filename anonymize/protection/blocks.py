@@ -1,9 +1,9 @@
 """Whole tables for single cells: every exchange among the places around one, found by linear programming.
 
-What one move of `moves` cannot do, several together often can. Around a place stands a *block* of lowest
-places: those under it, or beside it, and the largest ones of every place further off. Let their counts vary, all
-others stay true. A table of whole counts in which every shown cell is as shown, every cell marked c at least 1 and the
-wanted cell is w, proves that w stays possible. The program looks for the smallest change that makes the cell w. A
+What one move of `moves` cannot do, several together often can. Around a place stands a *block* of lowest places: those
+under it, or beside it, and the largest ones of every place further off. Let their counts vary, all others stay true. A
+table of whole counts in which every shown cell is as shown, every cell marked c at least what it is known to be, and
+the wanted cell w, proves that w stays possible. The program looks for the smallest change that makes the cell w. A
 corner of it is whole more often than not, and drawing the costs anew soon gives one that is. Only a table that is whole
 and agrees with all marks, reckoned again in integers over every margin, counts as proof: an error of the solver can
 cost a cell its proof, but never its safety. Solvers stop by iterations, costs come from fixed seeds.
@@ -74,8 +74,8 @@ def agrees(lattice: Lattice, marks: NDArray[np.uint8], places: Ints, values: Int
         return False
     mark = marks[places]
     as_shown = (values == lattice.values[places]) | (mark != Mark.SHOWN)
-    somebody = (values >= 1) | (mark != Mark.WITHHELD)
-    return bool(as_shown.all() and somebody.all())
+    enough = (values >= lattice.least[places]) | (mark != Mark.WITHHELD)
+    return bool(as_shown.all() and enough.all())
 
 
 def leaves_around(lattice: Lattice, place: int, top: int, far: int) -> Ints:
@@ -110,7 +110,7 @@ def block(lattice: Lattice, place: int, top: int, far: int, marks: NDArray[np.ui
     places = np.concatenate([varying, [top], above])
     row, cells = np.nonzero(says)
     at, withheld = places[row], mark[row, cells] == Mark.WITHHELD
-    low = np.where(withheld, 1 - lattice.values[at, cells], 0)
+    low = np.where(withheld, lattice.least[at, cells] - lattice.values[at, cells], 0)
     high = np.where(withheld, lattice.values[0, -1], 0)
     return Block(lattice, leaves, sum_rows(lattice, leaves, at, cells), low, high)
 

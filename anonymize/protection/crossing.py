@@ -56,7 +56,7 @@ class Region:
             swaps,
             places,
             marks[places] != Mark.SHOWN,
-            np.where(marks[places] == Mark.WITHHELD, 1, -PLENTY),
+            np.where(marks[places] == Mark.WITHHELD, lattice.least[places], -PLENTY),
             first,
             last,
             np.array(zones, dtype=np.int64) - first,

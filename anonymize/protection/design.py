@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,19 @@ def by_level(lattice: Lattice, policy: Policy) -> Design:
     if not 2 <= policy.threshold <= MOST:
         raise BadCells(f"a threshold of {policy.threshold} is not between 2 and {MOST}")
     size = np.array([mask.bit_count() for mask in range(1 << len(lattice.sizes))])
-    return Design(size[None, :] <= crosses[lattice.level][:, None])
+    return Design((size[None, :] <= crosses[lattice.level][:, None]) & _within(lattice, policy)[lattice.level])
+
+
+def _within(lattice: Lattice, policy: Policy) -> Flags:
+    """(levels, crosses) crosses of dimensions that the policy breaks down at a level. BadCells if it is no design."""
+    names = [d.id for d in lattice.cells.dimensions]
+    allowed = policy.broken_down or (frozenset(names),) * len(policy.crosses)
+    if len(allowed) != len(policy.crosses):
+        raise BadCells(f"the policy names breakdowns of {len(allowed)} levels, the places have {len(policy.crosses)}")
+    if any(below - above for above, below in pairwise(allowed)):
+        raise BadCells("a level is broken down by a dimension that the level above is not")
+    masks = [sum(1 << t for t, name in enumerate(names) if name in here) for here in allowed]
+    return np.array([[cross & ~mask == 0 for cross in range(1 << len(names))] for mask in masks])
 
 
 def _under_floor(lattice: Lattice, design: Design, totals_only: frozenset[str]) -> Design:

@@ -52,11 +52,15 @@ class Lattice:
     leaf_start: Ints  # (places,) inner rows leaf_start … leaf_end - 1 are the lowest places under it
     leaf_end: Ints
     values: Ints  # (places, cells) every margin
+    least: Ints  # (places, cells) what is known of a cell that is marked c: that it is at least so many
     inner: Ints  # (lowest places, inner cells)
 
     @classmethod
-    def of(cls, cells: Cells) -> Lattice:
-        """Lay a table flat."""
+    def of(cls, cells: Cells, threshold: int | None = None) -> Lattice:
+        """Lay a table flat.
+
+        A cell marked c is known to be at least 1; with a threshold, to be at least that where it is.
+        """
         places = cells.places
         order = depth_first(places)
         row = np.empty(len(places), dtype=np.int64)
@@ -70,6 +74,7 @@ class Lattice:
             ends[parent[g]] = max(ends[parent[g]], ends[g])
         before = np.concatenate([[0], np.cumsum(is_leaf)])
         inner_row = np.searchsorted(places.leaves, order[is_leaf])
+        values = np.ascontiguousarray(cells.with_margins()[order].reshape(len(places), -1))
         return cls(
             cells,
             order,
@@ -78,7 +83,8 @@ class Lattice:
             ends,
             before[:-1],
             before[ends],
-            np.ascontiguousarray(cells.with_margins()[order].reshape(len(places), -1)),
+            values,
+            np.where(values >= threshold, threshold, 1) if threshold else np.ones_like(values),
             np.ascontiguousarray(cells.counts[inner_row].reshape(int(is_leaf.sum()), -1)),
         )
 

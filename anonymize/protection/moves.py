@@ -15,14 +15,15 @@ or break a corner down. The cell itself changes by +1 (by -1 in the opposite dir
 **Why it is enough to look at the corners.** The design shows at most what it shows further up and in coarser crosses,
 and nothing is shown below a withheld cell. So once a corner is not shown, nothing that breaks it down is, and none of
 it bears the mark c. A table is therefore possible after the move if no inner count is negative, no corner is shown,
-and every corner marked c keeps at least 1 (an outsider knows as much). Other cells marked c do not change.
+and every corner marked c keeps at least what an outsider knows it to have: 1, or the threshold k where it is as large
+(`Lattice.least`). Other cells marked c do not change.
 
 **Whole values.** Along one direction every unit takes from the same corners and inner cells and gives to the same
 others, so if u units fit, so do 1, 2, … u - 1. A cell of value v for which v - 1 units fit downwards and k - v upwards
 can therefore have every whole value 1 … k, each in a table of whole non-negative counts that agrees with all that is
 published.
 
-**Later changes do no harm.** A cell withheld later had one value in all these tables, at least 1; a cell that becomes
+**Later changes do no harm.** A cell withheld later had its own value in all these tables; a cell that becomes
 d, or is dropped, is bound by less than before.
 
 Without a sibling (the root) a move needs no partner: persons change category, and the root's corners are not shown.
@@ -171,8 +172,9 @@ def offers(lattice: Lattice, swap: Swap, place: int, pivot: int, marks: NDArray[
         own = np.array([place], dtype=np.int64)
         own_even, own_odd = persons(lattice, own, swap.inner_even)[0], persons(lattice, own, swap.inner_odd)[0]
     mark, value = marks[pivot][swap.corners], lattice.values[pivot][swap.corners]
+    spare = lattice.values - lattice.least
     price = _price(mark, value, prices[pivot][swap.corners])
-    give = _least(mark, value)
+    give = _give(mark, spare[pivot][swap.corners])
     if lattice.parent[pivot] < 0:
         up = np.minimum(own_odd.sum(axis=-1), _least_of(give, ~swap.even))[None]
         down = np.minimum(own_even.sum(axis=-1), _least_of(give, swap.even))[None]
@@ -180,7 +182,7 @@ def offers(lattice: Lattice, swap: Swap, place: int, pivot: int, marks: NDArray[
     up = np.minimum(own_odd, even[others]).sum(axis=-1)
     down = np.minimum(own_even, odd[others]).sum(axis=-1)
     far_mark, far_value = marks[partners][:, swap.corners], lattice.values[partners][:, swap.corners]
-    far_give = _least(far_mark, far_value)
+    far_give = _give(far_mark, spare[partners][:, swap.corners])
     up = np.minimum(up, np.minimum(_least_of(give, ~swap.even), _least_of(far_give, swap.even)))
     down = np.minimum(down, np.minimum(_least_of(give, swap.even), _least_of(far_give, ~swap.even)))
     price = np.minimum(price + _price(far_mark, far_value, prices[partners][:, swap.corners]), PLENTY)
@@ -194,9 +196,9 @@ def _price(mark: NDArray[np.uint8], value: Ints, prices: Ints) -> Ints:
     return np.minimum(cost, PLENTY)
 
 
-def _least(mark: NDArray[np.uint8], value: Ints) -> Ints:
-    """How many persons each corner can lose: one that bears, or will bear, the mark c keeps at least one."""
-    return np.where(mark <= Mark.WITHHELD, value - 1, PLENTY)
+def _give(mark: NDArray[np.uint8], spare: Ints) -> Ints:
+    """How many persons each corner can lose: one marked c, by now or soon, keeps what it is known to have."""
+    return np.where(mark <= Mark.WITHHELD, spare, PLENTY)
 
 
 def _least_of(give: Ints, which: Flags) -> Ints:

@@ -38,7 +38,9 @@ class Room:
     even: Ints  # (places, boxes, rests)
     odd: Ints
     free: Flags  # (places, boxes) no corner is shown
-    give_even: Ints  # (places, boxes) persons that the even corners can lose: one marked c keeps at least one
+    give_even: (
+        Ints  # (places, boxes) persons that the even corners can lose: one marked c keeps what it is known to have
+    )
     give_odd: Ints
 
 
@@ -67,7 +69,7 @@ def room(lattice: Lattice, box: Boxes, marks: NDArray[np.uint8]) -> Room:
     """What every place can give to every box."""
     mark = marks[:, box.corners]
     free: Flags = (mark != Mark.SHOWN).all(axis=2)
-    give = np.where(mark == Mark.WITHHELD, lattice.values[:, box.corners] - 1, PLENTY)
+    give = np.where(mark == Mark.WITHHELD, (lattice.values - lattice.least)[:, box.corners], PLENTY)
     split = splittable(lattice, marks)
     even, odd = (_units(lattice, box.inner[:, side], split) for side in (box.even, ~box.even))
     give_even, give_odd = (give[:, :, side].min(axis=2, initial=PLENTY) for side in (box.even, ~box.even))

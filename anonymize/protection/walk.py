@@ -8,7 +8,7 @@ both stays as it is:
   its counts, so nothing shown changes where no cross with dimensions on both sides of U is shown or marked c.
 - **change**: one person becomes another type. Where a place shows neither category of a dimension on which the two
   types differ, it shows no cross that breaks them down either, and none such is marked c (see `moves`); a
-  category that is itself marked c keeps at least one person.
+  category that is itself marked c keeps as many persons as it is known to have.
 - **transfer**: one person leaves, where the totals of both places are not shown.
 
 **Whole values.** An exchange adds or takes at most one person to or from any cell, and every table on the way is
@@ -103,7 +103,7 @@ class Ground:
     places: Ints
     able: Flags  # (places,) nothing but totals is shown below
     open: Flags  # (places, cells) not shown
-    floor: Ints  # (places, cells) the least that an outsider knows a cell to be: 1 where it is marked c, else no limit
+    floor: Ints  # (places, cells) the least that an outsider knows a cell to be where it is marked c, else no limit
     changes: Flags  # (places, types, types) a person of one type may become another
     trades: Flags  # (splits, places)
     transfers: Flags  # (places,)
@@ -126,7 +126,7 @@ class Ground:
             places,
             able,
             free,
-            np.where(mark == Mark.WITHHELD, 1, -PLENTY),
+            np.where(mark == Mark.WITHHELD, lattice.least[places], -PLENTY),
             changes,
             np.array(trades, dtype=np.bool_).reshape(len(trades), len(places)),
             free[:, -1] & lowest,

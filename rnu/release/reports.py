@@ -7,8 +7,7 @@ is told as a lower bound. Protection holds nothing but what a reader could count
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -179,25 +178,26 @@ def _cube(cube: Cube, contents: Contents, frames: Mapping[tuple[str, str], pd.Da
 
 def design(cube: Cube, level: CubeLevel) -> str:
     """What the design shows at one level, in words; programmes that show less of it are named."""
-    fewer = {
-        programme: dataclasses.replace(level, crosses=by_level[level.id])
-        for programme, by_level in cube.coarser.items()
-        if by_level.get(level.id, level.crosses) < level.crosses
-    }
-    others = [f"{programme}: {_shown(cube, own)}" for programme, own in sorted(fewer.items())]
-    return " ".join([_shown(cube, level), *others])
+    depth = [one.id for one in cube.level].index(level.id)
+    every = tuple(d.id for d in cube.dimension)
+    others = {}
+    for programme in sorted(cube.coarser):
+        crosses, names = cube.crosses(programme)[depth], cube.broken_down(programme)[depth]
+        if (crosses, names) != (level.crosses, every):
+            others[programme] = _shown(cube, level, crosses, names)
+    return " ".join([_shown(cube, level, level.crosses, every), *(f"{p}: {text}" for p, text in others.items())])
 
 
-def _shown(cube: Cube, level: CubeLevel) -> str:
-    labels = [d.label.lower() for d in cube.dimension]
-    words = {
-        0: "Solo totales por programa",
-        len(labels): f"Totales por programa y todos los cruces de {_and(labels)}",
-        1: f"Totales por programa, desglosados por {' o por '.join(labels)}",
-    }
-    text = words.get(level.crosses, f"Totales por programa y cruces de hasta {level.crosses} variables a la vez")
-    if level.crosses == 0:
-        return text + ", cada periodo."
+def _shown(cube: Cube, level: CubeLevel, crosses: int, names: Collection[str]) -> str:
+    labels = [d.label.lower() for d in cube.dimension if d.id in names]
+    if crosses == 0:
+        return "Solo totales por programa, cada periodo."
+    if crosses == 1:
+        text = f"Totales por programa, desglosados por {' o por '.join(labels)}"
+    elif crosses == len(labels):
+        text = f"Totales por programa y todos los cruces de {_and(labels)}"
+    else:
+        text = f"Totales por programa y cruces de hasta {crosses} variables a la vez"
     if level.every == "period":
         return text + ", cada periodo."
     return f"{text}, una vez al año ({MONTHS[cube.year_month - 1]}); los demás periodos, solo totales."

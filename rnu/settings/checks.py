@@ -8,6 +8,7 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from string import Formatter
 
@@ -269,15 +270,7 @@ def _check_design(cube: Cube, where: str) -> None:
     crosses = [level.crosses for level in cube.level]
     if crosses != sorted(crosses, reverse=True) or crosses[0] > len(cube.dimension) or crosses[-1] < 0:
         raise SettingsError("a level shows at most the crosses of the level above", where=f"{where}.level.crosses")
-    levels = {level.id for level in cube.level}
-    for programme, fewer in cube.coarser.items():
-        for level in fewer:
-            _known(level, levels, f"{where}.coarser.{programme}")
-        shown = cube.crosses(programme)
-        if list(shown) != sorted(shown, reverse=True) or shown[-1] < 0:
-            raise SettingsError(
-                "a level shows at most the crosses of the level above", where=f"{where}.coarser.{programme}"
-            )
+    _check_coarser(cube, where)
     if min((cube.threshold, *cube.thresholds.values())) < 3:
         raise SettingsError("a threshold below 3 protects nobody", where=f"{where}.threshold")
     if max((cube.threshold, *cube.thresholds.values())) > MOST:
@@ -290,6 +283,27 @@ def _check_design(cube: Cube, where: str) -> None:
         raise SettingsError("a programme's threshold can only be higher than the cube's", where=f"{where}.thresholds")
     if not 1 <= cube.year_month <= 12:
         raise SettingsError("a month is 1-12", where=f"{where}.year_month")
+
+
+def _check_coarser(cube: Cube, where: str) -> None:
+    levels = {level.id for level in cube.level}
+    for programme, fewer in cube.coarser.items():
+        for level, shown_there in fewer.items():
+            _known(level, levels, f"{where}.coarser.{programme}")
+            for id in () if isinstance(shown_there, int) else shown_there:
+                _known(id, {d.id for d in cube.dimension}, f"{where}.coarser.{programme}.{level}")
+        shown = cube.crosses(programme)
+        if list(shown) != sorted(shown, reverse=True) or shown[-1] < 0:
+            raise SettingsError(
+                "a level shows at most the crosses of the level above", where=f"{where}.coarser.{programme}"
+            )
+        for above, below in pairwise(cube.broken_down(programme)):
+            if extra := sorted(set(below) - set(above)):
+                raise SettingsError(
+                    f"a level breaks down by '{extra[0]}', and the level above does not",
+                    where=f"{where}.coarser.{programme}",
+                    remedy="name it at every level above too, or at none below",
+                )
 
 
 def _known(id: str, known: Iterable[str], where: str) -> None:

@@ -241,7 +241,9 @@ class Cube:
     level: tuple[CubeLevel, ...]
     threshold: int = 5
     thresholds: dict[str, int] = field(default_factory=dict)  # programme -> higher threshold
-    coarser: dict[str, dict[str, int]] = field(default_factory=dict)  # programme -> level -> fewer crosses than others
+    coarser: dict[str, dict[str, int | tuple[str, ...]]] = field(
+        default_factory=dict
+    )  # programme -> level -> fewer crosses than others, or the dimensions broken down there
     year_month: int = 1  # month whose period shows what is shown once a year
     population_floor: int = 0  # districts with fewer inhabitants show totals only
     dominance: float = 0.9  # a cross in which one category holds this share of a place's users is dropped there
@@ -252,9 +254,21 @@ class Cube:
     __pydantic_config__ = STRICT
 
     def crosses(self, programme: str) -> tuple[int, ...]:
-        """The most dimensions that each level shows of a programme, root first."""
+        """The most dimensions that each level shows of a programme at once, root first."""
         fewer = self.coarser.get(programme, {})
-        return tuple(min(level.crosses, fewer.get(level.id, level.crosses)) for level in self.level)
+        most = (fewer.get(level.id, level.crosses) for level in self.level)
+        own = (m if isinstance(m, int) else len(m) for m in most)
+        return tuple(min(level.crosses, crosses) for level, crosses in zip(self.level, own, strict=True))
+
+    def broken_down(self, programme: str) -> tuple[tuple[str, ...], ...]:
+        """The dimensions that each level may break a programme down by, root first; if unsaid, those of the one above."""
+        fewer, names = self.coarser.get(programme, {}), tuple(d.id for d in self.dimension)
+        shown = []
+        for level in self.level:
+            own = fewer.get(level.id, 0)
+            names = names if isinstance(own, int) else own
+            shown.append(names)
+        return tuple(shown)
 
 
 @dataclass(frozen=True, slots=True)

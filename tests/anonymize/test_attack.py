@@ -123,6 +123,13 @@ def test_cells_with_room_are_no_finding():
     assert found(cells, careless(cells, [(1, 0), (1, 1), (2, 0), (2, 1)])) == {}
 
 
+def test_who_knows_which_withheld_cells_are_large_sees_more():
+    # the 2 could be 5 only if one of the sixes were 3: nobody would have withheld it for being small
+    cells = table([[2, 6], [6, 30], [40, 50]], (SEX,))
+    hits = found(cells, careless(cells, [(1, 0), (1, 1), (2, 0), (2, 1)]))
+    assert hits == {CellRef("departamento", "00", ("hombre",)): ("interval", 1, 3)}
+
+
 def test_a_mark_d_says_nothing():
     cells = table([[3, 1], [8, 7], [30, 40]], (SEX,))
     values = cells.with_margins()

@@ -104,8 +104,28 @@ def test_partners_are_the_cheapest_that_go_far_enough():
 
 def test_two_small_cells_do_not_protect_each_other_by_being_withheld():
     # 2 and 1 in one column: knowing that both are at least 1, neither could be 5
-    safe = protect(two_levels([[2, 9], [1, 7], [30, 40]]), PLAIN)
-    assert safe.marks[1:, 0].tolist() == [1, 1, 1]
+    safe = protect(two_levels([[2, 19], [1, 17], [30, 40], [300, 400]]), PLAIN)
+    assert safe.marks[1:, 0].tolist() == [1, 1, 1, 0]
+
+
+def test_a_partner_that_is_no_small_cell_itself_stays_as_large_as_the_threshold():
+    # 8 could give the 3 that the 2 needs, and 6 could not without being known to be one of the small
+    assert protect(two_levels([[2, 9], [8, 9], [30, 40]]), PLAIN).marks[1:, 0].tolist() == [1, 1, 0]
+    assert protect(two_levels([[2, 9], [6, 9], [30, 40]]), PLAIN).marks[1:, 0].tolist() == [1, 0, 1]
+
+
+def test_a_level_is_broken_down_by_no_other_dimensions_than_its_own():
+    cells = Cells(Places.of([("PE", "01"), ("PE", "02")], NAMES[:2]), (SEX, AGE), np.full((2, 2, 2), 50))
+    only = (frozenset({SEX.id, AGE.id}), frozenset({AGE.id}))
+    safe = protect(cells, Policy(5, (2, 2), broken_down=only))
+    assert (safe.marks[1:, :2] == Mark.ABSENT).all()
+    assert (safe.marks[1:, 2] == Mark.SHOWN).all()
+
+
+def test_a_level_that_breaks_down_further_than_the_one_above_is_no_design():
+    cells = Cells(Places.of([("PE", "01"), ("PE", "02")], NAMES[:2]), (SEX, AGE), np.full((2, 2, 2), 50))
+    with pytest.raises(BadCells, match="level above is not"):
+        protect(cells, Policy(5, (2, 2), broken_down=(frozenset({SEX.id}), frozenset({AGE.id}))))
 
 
 def test_nothing_is_shown_below_a_withheld_total_zeros_included():

@@ -232,10 +232,12 @@ def test_a_period_is_a_year_and_a_month(wrong):
         ("{ distito = 0 }", "distrito"),
         ("{ provincia = 0 }", "level above"),
         ("{ distrito = -1 }", "level above"),
+        ('{ distrito = ["sexx"] }', "did you mean 'sexo'"),
+        ('{ provincia = ["sexo"], distrito = ["cse"] }', "breaks down by 'cse', and the level above does not"),
     ],
 )
 def test_a_programme_that_shows_fewer_crosses_must_still_be_a_design(home, fewer, said):
-    change(home, "cubes.toml", "contigo = { distrito = 0, provincia = 1 }", f"contigo = {fewer}")
+    change(home, "cubes.toml", "contigo = { provincia = 1, distrito = 0 }", f"contigo = {fewer}")
     with pytest.raises(SettingsError, match=said):
         load(home)
 
@@ -244,3 +246,11 @@ def test_a_programme_shows_fewer_crosses_than_the_others_where_its_design_says_s
     cube = next(c for c in load(home).cubes if c.id == "usuarios")
     assert cube.crosses("contigo") == (3, 3, 1, 0)
     assert cube.crosses("sis") == tuple(level.crosses for level in cube.level)
+    assert cube.crosses("pension65") == (2, 2, 1, 1)
+
+
+def test_a_programme_is_broken_down_by_what_its_design_names_and_by_no_more_further_down(home):
+    cube = next(c for c in load(home).cubes if c.id == "usuarios")
+    assert cube.broken_down("sis") == (("sexo", "grupo_edad", "cse"),) * 4
+    assert cube.broken_down("pension65") == (("sexo", "cse"), ("sexo", "cse"), ("sexo",), ("sexo",))
+    assert cube.broken_down("cunamas")[2:] == (("sexo", "cse"), ("sexo", "cse"))
