@@ -261,7 +261,7 @@ class Cube:
         return tuple(min(level.crosses, crosses) for level, crosses in zip(self.level, own, strict=True))
 
     def broken_down(self, programme: str) -> tuple[tuple[str, ...], ...]:
-        """The dimensions that each level may break a programme down by, root first; if unsaid, those of the one above."""
+        """The dimensions that each level may break a programme down by, root first; unsaid, those of the one above."""
         fewer, names = self.coarser.get(programme, {}), tuple(d.id for d in self.dimension)
         shown = []
         for level in self.level:
