@@ -40,13 +40,16 @@ def test_no_call_stands_outside_of_what_is_run():
     assert [block.text.split("=")[0] for block in others] == ["export PORTAL"]
 
 
-def test_the_python_program_runs(tmp_path):
+def test_the_python_program_runs(tmp_path, visitor):
     (program,) = (block.text for block in pages.blocks(GUIDE) if block.language == "python")
     said = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
     )
     assert said.returncode == 0, said.stderr
-    assert "2026-02" in said.stdout and "72 filas" in said.stdout
+    asked = {"resource_id": "rnu_usuarios_distrito", "filters": {"ubigeo": "240101"}, "limit": 0}
+    rows = visitor.call_action("datastore_search", asked)["total"]
+    assert rows > 20
+    assert "2026-02" in said.stdout and f"{rows} filas" in said.stdout
 
 
 def unescaped(answer: str) -> str:
