@@ -29,16 +29,21 @@ def install(home: Home) -> bool:
         run([PYTHON, "-m", "venv", str(home.venv)])
     pip = [home.program("pip"), "--quiet", "--disable-pip-version-check", "install"]
     _once(home.venv / ".lock", _digest(LOCK), lambda: run([*pip, "--require-hashes", "-r", str(LOCK)]))
-    afresh = ("--no-deps", "--no-build-isolation", "--force-reinstall")
     source = _digest(*(p for name in CODE for p in _files(CHECKOUT / name)))
     changed = [
-        _once(home.venv / f".{package.name}", source, partial(run, [*pip, *afresh, str(package)], cwd=home.root))
+        _once(home.venv / f".{package.name}", source, partial(_install_own, home, pip, package))
         for package in (CHECKOUT / "ckanext-rnu", CHECKOUT)
     ]
     code = folder(home.root / "code" / "deploy", home.users.owner, 0o755)
     for name in ("__init__.py", "wsgi.py", "headers.py", "headers.conf"):
         shutil.copy(CHECKOUT / "deploy" / name, code / name)
     return any(changed)
+
+
+def _install_own(home: Home, pip: list[str], package: Path) -> None:
+    """One of this project's packages, as it is now: setuptools would put in what a former build left behind."""
+    shutil.rmtree(package / "build", ignore_errors=True)
+    run([*pip, "--no-deps", "--no-build-isolation", "--force-reinstall", str(package)], cwd=home.root)
 
 
 def _once(mark: Path, state: str, work: Callable[[], object]) -> bool:
