@@ -18,32 +18,21 @@ def rnu_tables_switch(context: Context, data_dict: DataDict) -> AuthResult:
 # dataset's own history.
 
 
-@toolkit.chained_auth_function
-def package_activity_list(next_auth: AuthFunction, context: Context, data_dict: DataDict) -> AuthResult:
-    """Whoever may edit the dataset."""
-    toolkit.check_access("package_update", toolkit.fresh_context(context), {"id": data_dict["id"]})
-    return next_auth(context, data_dict)
+def _for_whoever(may: str) -> AuthFunction:
+    """A stream of activity is read by those who may also do something to what it is about."""
+
+    @toolkit.chained_auth_function
+    def activity_list(next_auth: AuthFunction, context: Context, data_dict: DataDict) -> AuthResult:
+        toolkit.check_access(may, toolkit.fresh_context(context), {"id": data_dict["id"]})
+        return next_auth(context, data_dict)
+
+    return activity_list
 
 
-@toolkit.chained_auth_function
-def organization_activity_list(next_auth: AuthFunction, context: Context, data_dict: DataDict) -> AuthResult:
-    """Whoever may edit the organisation."""
-    toolkit.check_access("organization_update", toolkit.fresh_context(context), {"id": data_dict["id"]})
-    return next_auth(context, data_dict)
-
-
-@toolkit.chained_auth_function
-def group_activity_list(next_auth: AuthFunction, context: Context, data_dict: DataDict) -> AuthResult:
-    """Whoever may edit the group."""
-    toolkit.check_access("group_update", toolkit.fresh_context(context), {"id": data_dict["id"]})
-    return next_auth(context, data_dict)
-
-
-@toolkit.chained_auth_function
-def user_activity_list(next_auth: AuthFunction, context: Context, data_dict: DataDict) -> AuthResult:
-    """Oneself, and administrators."""
-    toolkit.check_access("user_update", toolkit.fresh_context(context), {"id": data_dict["id"]})
-    return next_auth(context, data_dict)
+package_activity_list = _for_whoever("package_update")
+organization_activity_list = _for_whoever("organization_update")
+group_activity_list = _for_whoever("group_update")
+user_activity_list = _for_whoever("user_update")  # oneself, and administrators
 
 
 @toolkit.chained_auth_function
