@@ -1,4 +1,4 @@
-"""What a steward sees of a delivery: in a job's report, and whole for its owner."""
+"""What a steward sees of a delivery, in a job's report and whole for its owner; and that looking changes nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from operator import itemgetter
 from typing import Any
 
 from ckan.plugins import toolkit
+from ckan.types import Response
+from ckanext.harvest import utils as harvest
 from ckanext.harvest.model import HarvestObject
 from ckanext.rnu import institution
 from flask import Blueprint
@@ -24,10 +26,12 @@ STATES = {
     "unchanged": "Sin cambios desde la última vez",
     "returned": "Devuelta a su responsable",
 }
+# views of ckanext-harvest (1.6.3) that change something, and do so for whoever follows a link
+CHANGING = ("harvester.refresh", "harvester.clear", "harvester.delete", "harvester.job_abort")
 
 
 def get_blueprints() -> list[Blueprint]:
-    """The owner's report."""
+    """The owner's report, and how sources change."""
     return [roster]
 
 
@@ -39,6 +43,22 @@ def get_helpers() -> dict[str, Any]:
         "rnu_sources": rnu_sources,
         "rnu_rule": in_words,
     }
+
+
+@roster.before_app_request
+def change_by_form_alone() -> None:
+    """Refuse to harvest, clear, stop or delete by a mere link: another site could lead a steward to it.
+
+    A form carries its token, which `guard` asks for.
+    """
+    if toolkit.request.endpoint in CHANGING and toolkit.request.method != "POST":
+        toolkit.abort(405)
+
+
+@roster.post("/harvest/<source>/job/<id>/abort")
+def stop(source: str, id: str) -> Response:
+    """Stop a job: ckanext-harvest itself takes a link alone. Deleting by a form is CKAN's own, as of any dataset."""
+    return harvest.job_abort_view(source, id)
 
 
 @roster.route("/harvest/entrega/<id>")
