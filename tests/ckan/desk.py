@@ -39,17 +39,11 @@ class Desk:
     house: House
     url: str
     ini: Path
+    admin: RemoteCKAN
 
     def rnu(self, *words: str, by: str = "builder") -> Said:
-        """One of the line's commands, by the portal's own programs: only they can speak to PostgreSQL."""
-        done = subprocess.run(
-            [self.portal.program("rnu"), *words],
-            env=os.environ | self.house.environment(by),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Said(done.returncode, done.stdout, done.stderr)
+        """One of the line's commands on the institution."""
+        return self.house.rnu(*words, by=by)
 
     def work(self) -> None:
         """Let the worker answer what was asked."""
@@ -69,6 +63,10 @@ class Desk:
     def digest(self, period: str) -> str:
         (found,) = [r["digest"] for r in self.rnu("status", "--json").json["releases"] if r["period"] == period]
         return found
+
+    def token(self, name: str) -> str:
+        """Somebody's API token."""
+        return self.admin.action.api_token_create(user=name, name="pruebas")["token"]
 
     def page(self, digest: str) -> str:
         return f"{self.url}/mesa/publicacion/{digest}"
@@ -91,7 +89,7 @@ def move_ledger(portal: Home, house: House) -> None:
     address = house.home / "secrets" / "ledger.address"
     address.touch(mode=0o600)
     address.write_text(postgres.url(portal, "rnu_worker", DATABASE))
-    moved = Desk(portal, house, "", Path()).rnu("move-ledger")
+    moved = house.rnu("move-ledger")
     assert moved.code == 0, moved.err
     postgres.sql(portal, postgres.DESK.replace("database rnu", f"database {DATABASE}"), DATABASE)
 

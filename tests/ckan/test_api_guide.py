@@ -7,6 +7,7 @@ import sys
 import pytest
 from ckanapi import NotFound
 
+from tests.ckan.conftest import clean
 from tests.docs import pages
 from tests.docs.pages import ROOT
 
@@ -14,6 +15,11 @@ pytestmark = pytest.mark.portal
 
 GUIDE = ROOT / "docs" / "guia-de-la-api.md"
 PATH = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_but_the_demo(admin):
+    clean(admin)
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import requests
 from ckanapi import NotAuthorized, NotFound, RemoteCKAN, ValidationError
 
 from deploy.headers import HEADERS, read
-from deploy.native.ckan import ADMIN, new_token
+from deploy.native.ckan import ADMIN
 from deploy.native.institution import ORGANISATION as PUBLISHED
 from deploy.native.institution import PUBLISHER
 from tests.ckan.conftest import NAMES, ORGANISATION
@@ -212,9 +212,9 @@ def test_cookies_are_kept_from_scripts_and_from_other_sites(portal):
 
 
 @pytest.fixture(scope="module")
-def publisher(portal) -> Iterator[RemoteCKAN]:
+def publisher(portal, admin) -> Iterator[RemoteCKAN]:
     """A token like the one that publishes: of an editor of the organisation."""
-    token = new_token(portal, PUBLISHER, "pruebas")
+    token = admin.action.api_token_create(user=PUBLISHER, name="pruebas")["token"]
     with RemoteCKAN(portal.url, apikey=token) as api:
         yield api
         api.action.api_token_revoke(token=token)
