@@ -22,7 +22,13 @@ NEEDED = {
     "Python.h": "python3-dev",
 }
 # what the tests look at the portal with, beside these
-FOR_TESTS = {"chromium": "chromium", "nginx": "nginx-light", "docker-compose": "docker-compose"}
+FOR_TESTS = {
+    "chromium": "chromium",
+    "nginx": "nginx-light",
+    "docker-compose": "docker-compose",
+    "curl": "curl",
+    "ss": "iproute2",
+}
 PYTHON = "/usr/bin/python3"
 PLACES = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
