@@ -282,6 +282,25 @@ def test_a_delivery_is_received_and_the_same_again_is_unchanged(admin, source, d
     assert admin.action.harvest_source_show(id=made)["status"]["last_job"]["id"] == again["id"]
 
 
+def test_a_sources_jobs_are_told_in_spanish(portal, editor, admin, source, deliver, month, supervisor):
+    name, made = f"prueba-pension65-{month}", source("pension65", month)
+
+    def read() -> str:
+        pages = (editor.get(f"{portal.url}/harvest/{path}", timeout=60) for path in (f"admin/{name}", f"{name}/job"))
+        return " ".join(re.sub(r"<[^>]*>|\s+", " ", page.text) for page in pages)
+
+    deliver(month)
+    supervisor.stop("worker")
+    job = start(admin, made)
+    under_way = read()
+    supervisor.start("worker", lambda: True)
+    finished(admin, job)
+    ended = read()
+    assert under_way.count("En marcha") == 2
+    assert ended.count("nuevas: 1") == 2
+    assert not re.search(r"Running|Finished|added|updated|deleted|not modified", under_way + ended)
+
+
 def test_a_returned_delivery_is_told_rule_by_rule_and_names_nobody(portal, admin, editor, source, deliver, month):
     file = deliver(month, broken=True)
     made = source("pension65", month)

@@ -26,6 +26,13 @@ STATES = {
     "unchanged": "Sin cambios desde la última vez",
     "returned": "Devuelta a su responsable",
 }
+COUNTS = {
+    "added": "nuevas",
+    "updated": "corregidas",
+    "not modified": "sin cambios",
+    "errored": "con errores",
+    "deleted": "borradas",
+}
 # views of ckanext-harvest (1.6.3) that change something, and do so for whoever follows a link
 CHANGING = ("harvester.refresh", "harvester.clear", "harvester.delete", "harvester.job_abort")
 
@@ -40,6 +47,7 @@ def get_helpers() -> dict[str, Any]:
     return {
         "rnu_deliveries": rnu_deliveries,
         "rnu_latest_deliveries": rnu_latest_deliveries,
+        "rnu_counts": rnu_counts,
         "rnu_sources": rnu_sources,
         "rnu_rule": in_words,
     }
@@ -87,6 +95,12 @@ def rnu_latest_deliveries(source_id: str) -> list[dict[str, Any]]:
     """A source's latest deliveries, the newest first."""
     newest = HarvestObject.filter(harvest_source_id=source_id).order_by(HarvestObject.gathered.desc())
     return [_told(found) for found in newest.limit(SHOWN).all()]
+
+
+def rnu_counts(job: dict[str, Any]) -> str:
+    """What became of a job's deliveries, in words; empty as long as nothing did."""
+    stats = job.get("stats") or {}
+    return ", ".join(f"{word}: {stats[kind]}" for kind, word in COUNTS.items() if stats.get(kind))
 
 
 def rnu_sources() -> list[KnownSource]:
