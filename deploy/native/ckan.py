@@ -31,8 +31,8 @@ def install(home: Home) -> bool:
     _once(home.venv / ".lock", _digest(LOCK), lambda: run([*pip, "--require-hashes", "-r", str(LOCK)]))
     source = _digest(*(p for name in CODE for p in _files(CHECKOUT / name)))
     changed = [
-        _once(home.venv / f".{package.name}", source, partial(_install_own, home, pip, package))
-        for package in (CHECKOUT / "ckanext-rnu", CHECKOUT)
+        _once(home.venv / f".{name}", source, partial(_install_own, home, pip, package))
+        for name, package in (("ckanext-rnu", CHECKOUT / "ckanext-rnu"), ("rnu", CHECKOUT))
     ]
     code = folder(home.root / "code" / "deploy", home.users.owner, 0o755)
     for name in ("__init__.py", "wsgi.py", "headers.py", "headers.conf"):
