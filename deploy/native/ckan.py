@@ -18,7 +18,10 @@ from deploy.native.machine import PYTHON, folder, run
 from deploy.site import Site, write_ini
 
 LOCK = CHECKOUT / "requirements-portal.lock"
-CODE = ("rnu", "harvesters", "anonymize", "config", "schemas", "ckanext-rnu", "pyproject.toml", "setup.py", "README.md")
+CODE = (
+    *("rnu", "harvesters", "anonymize", "config", "schemas", "ckanext-rnu"),
+    *("pyproject.toml", "setup.py", "requirements.lock", "README.md"),
+)
 ADMIN = "administracion"
 
 
