@@ -8,8 +8,11 @@ READY := $(VENV)/.ready
 # the portal of the tests: a folder and ports of its own
 TESTED := $(if $(filter 0,$(shell id -u)),/var/lib/rnu-portal-tests,$(HOME)/.local/share/rnu-portal-tests)
 export_tested = export RNU_PORTAL_HOME=$(TESTED) RNU_PORTAL_PORT=8960
+# and of the pictures in docs/
+PICTURED := $(subst portal-tests,portal-pictures,$(TESTED))
+export_pictured = export RNU_PORTAL_HOME=$(PICTURED) RNU_PORTAL_PORT=8970
 
-.PHONY: help demo serve portal portal-stop check test test-demo test-portal tools bench bench-portal clean
+.PHONY: help demo serve portal portal-stop check test test-demo test-portal tools bench bench-portal pictures clean
 .NOTPARALLEL: # one after the other, as they are named
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -56,6 +59,12 @@ bench: $(READY) ## the line at national scale (ROWS=1000000 for less); 10 GB of 
 
 bench-portal: $(READY) ## the CKAN portal that stands: pages, a table of 2 million rows, a national release
 	$(BIN)/python -m bench.portal
+
+pictures: demo ## the pictures in docs/, afresh, at a portal made for them that is gone afterwards
+	@$(export_pictured); $(BIN)/python -m deploy.native stop && rm -rf $(PICTURED)
+	@$(export_pictured); $(BIN)/python -m deploy.native tools && $(BIN)/python -m deploy.native up
+	@$(export_pictured); $(BIN)/python -m tests.docs.pictures; ended=$$?; \
+	    $(BIN)/python -m deploy.native stop; rm -rf $(PICTURED); exit $$ended
 
 clean: ## remove the demo
 	rm -rf demo

@@ -28,6 +28,7 @@ from tests.ckan.desk import (
     move_ledger,
     remove_people,
     sign_in,
+    with_passkeys,
 )
 from tests.line.institution import PERIODS, House, found
 
@@ -200,12 +201,7 @@ def steward(desk, browser) -> Iterator[Page]:
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         page = context.new_page()
         page.set_default_timeout(60_000)
-        tools = context.new_cdp_session(page)
-        tools.send("WebAuthn.enable")
-        options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
-                   "isUserVerified": True, "automaticPresenceSimulation": True}  # fmt: skip
-        page.authenticator = tools.send("WebAuthn.addVirtualAuthenticator", {"options": options})["authenticatorId"]
-        page.tools = tools
+        page.tools, page.authenticator = with_passkeys(page)
         page.alerts = []
         page.on("dialog", lambda dialog: (page.alerts.append(dialog.message), dialog.dismiss()))
         sign_in(desk, page, STEWARD)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 from ckanapi import NotFound, RemoteCKAN
-from playwright.sync_api import Page
+from playwright.sync_api import CDPSession, Page
 
 from deploy.native import postgres
 from deploy.native.home import Home
@@ -161,9 +161,18 @@ def remove_people(admin: RemoteCKAN) -> None:
     admin.action.organization_purge(id=FOREIGN)
 
 
-def sign_in(desk: Desk, page: Page, name: str) -> None:
-    page.goto(f"{desk.url}/user/login")
+def with_passkeys(page: Page) -> tuple[CDPSession, str]:
+    """Give a page's machine an authenticator whose person always agrees: Chromium's own, and the key it has there."""
+    tools = page.context.new_cdp_session(page)
+    tools.send("WebAuthn.enable")
+    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
+               "isUserVerified": True, "automaticPresenceSimulation": True}  # fmt: skip
+    return tools, tools.send("WebAuthn.addVirtualAuthenticator", {"options": options})["authenticatorId"]
+
+
+def sign_in(where: Desk | Home, page: Page, name: str, password: str = PASSWORD) -> None:
+    page.goto(f"{where.url}/user/login")
     page.fill("#content [name=login]", name)
-    page.fill("#content [name=password]", PASSWORD)
+    page.fill("#content [name=password]", password)
     page.locator("#content form button[type=submit]").click()
     page.wait_for_url(lambda url: "/user/login" not in url)

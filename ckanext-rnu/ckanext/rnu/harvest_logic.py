@@ -63,7 +63,7 @@ def _kept(original_action: Action, context: Context, data_dict: DataDict) -> Any
         return original_action(context, _as_source(data_dict))
     except toolkit.ValidationError as error:
         if "url" in error.error_dict:  # no field of a roster's form: it says that there is such a source
-            wrong = {"padron": ["Ya hay una fuente para este padrón y este período."]}
+            wrong = {"padron": ["Ya hay una fuente para este padrón y este periodo."]}
             raise toolkit.ValidationError(wrong) from error
         raise
 
@@ -106,7 +106,7 @@ def _wrong_period(period: str) -> str:
         if period:
             Period.parse(period)
     except SettingsError:
-        return "Escriba el período como AAAA-MM, por ejemplo 2026-01, o déjelo vacío."
+        return "Escriba el periodo como AAAA-MM, por ejemplo 2026-01, o déjelo vacío."
     return ""
 
 

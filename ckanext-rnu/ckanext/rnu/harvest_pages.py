@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -33,6 +34,14 @@ COUNTS = {
     "errored": "con errores",
     "deleted": "borradas",
 }
+FREQUENCIES = {
+    "MANUAL": "Solo cuando alguien la pide",
+    "MONTHLY": "Cada mes",
+    "WEEKLY": "Cada semana",
+    "BIWEEKLY": "Cada dos semanas",
+    "DAILY": "Cada día",
+    "ALWAYS": "Sin pausa",
+}
 # views of ckanext-harvest (1.6.3) that change something, and do so for whoever follows a link
 CHANGING = ("harvester.refresh", "harvester.clear", "harvester.delete", "harvester.job_abort")
 
@@ -49,7 +58,9 @@ def get_helpers() -> dict[str, Any]:
         "rnu_latest_deliveries": rnu_latest_deliveries,
         "rnu_counts": rnu_counts,
         "rnu_sources": rnu_sources,
+        "rnu_frequencies": rnu_frequencies,
         "rnu_rule": in_words,
+        "humanize_entity_type": humanize_entity_type,
     }
 
 
@@ -109,6 +120,17 @@ def rnu_sources() -> list[KnownSource]:
         return list(announcement.announced(institution.ledger()).sources)
     except RnuError:
         return []
+
+
+def rnu_frequencies() -> dict[str, str]:
+    """How often a source may be harvested, in words."""
+    return FREQUENCIES
+
+
+@toolkit.chained_helper
+def humanize_entity_type(original: Callable[..., str | None], entity: str, kind: str, purpose: str) -> str | None:
+    """A source is called one in streams of activity, too."""
+    return "fuente" if (kind, purpose) == ("harvest", "activity_record") else original(entity, kind, purpose)
 
 
 def _told(found: HarvestObject) -> dict[str, Any]:
