@@ -186,7 +186,9 @@ def design(cube: Cube, level: CubeLevel, titles: Mapping[str, str]) -> str:
         crosses, names = cube.crosses(programme)[depth], cube.broken_down(programme)[depth]
         if (crosses, names) != (level.crosses, every):
             others[programme] = _shown(cube, level, crosses, names)
-    return " ".join([_shown(cube, level, level.crosses, every), *(f"{titles.get(p, p)}: {text}" for p, text in others.items())])
+    return " ".join(
+        [_shown(cube, level, level.crosses, every), *(f"{titles.get(p, p)}: {text}" for p, text in others.items())]
+    )
 
 
 def _shown(cube: Cube, level: CubeLevel, crosses: int, names: Collection[str]) -> str:
