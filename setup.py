@@ -1,4 +1,4 @@
-"""Put `config/` and `schemas/` inside the wheel for `rnu.defaults`; a checkout reads them where they stand."""
+"""Put `config/`, `schemas/` and the lock file inside the wheel; a checkout reads them where they stand."""
 
 import shutil
 from pathlib import Path
@@ -16,9 +16,11 @@ class BuildWithDefaults(build_py):
         """Build the packages, then add the defaults; an editable install has no build folder and needs none."""
         super().run()
         if not self.editable_mode:
+            target = Path(self.build_lib) / "rnu" / "_defaults"
             for name in ("config", "schemas"):
-                target = Path(self.build_lib) / "rnu" / "_defaults" / name
-                shutil.copytree(HERE / name, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(HERE / name, target / name, dirs_exist_ok=True, ignore=ignored)
+            shutil.copy(HERE / "requirements.lock", target)
 
 
 setup(cmdclass={"build_py": BuildWithDefaults})

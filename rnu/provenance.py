@@ -5,18 +5,22 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import anonymize
 import harvesters
 import rnu
+from rnu import defaults
 from rnu.settings import Settings, Source
 
 LOCK = "requirements.lock"
+NOT_CODE = {"__pycache__", "_defaults"}  # the defaults count as configuration, which each institution has as its own
 
 
 def file_digest(path: Path) -> str:
@@ -44,12 +48,12 @@ def _plain(value: object) -> Any:
 
 @cache
 def code_digest() -> str:
-    """sha256 over the packages' files: name and content of each, in order."""
+    """sha256 over the packages' files: name and content of each, in order; the same in a checkout and installed."""
     hasher = hashlib.sha256()
     for package in (rnu, harvesters, anonymize):
         root = Path(next(iter(package.__path__)))
         for path in sorted(root.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
+            if path.is_file() and NOT_CODE.isdisjoint(path.relative_to(root).parts):
                 hasher.update(f"{package.__name__}/{path.relative_to(root).as_posix()}\n".encode())
                 hasher.update(hashlib.sha256(path.read_bytes()).digest())
     return hasher.hexdigest()
@@ -57,9 +61,28 @@ def code_digest() -> str:
 
 @cache
 def lock_digest() -> str:
-    """sha256 of the lock file of this checkout; empty where the packages were installed without one."""
-    path = Path(rnu.__file__).parents[1] / LOCK
-    return file_digest(path) if path.is_file() else ""
+    """sha256 of the project's lock file; empty where something that it names is installed in another version."""
+    path = defaults.folder() / LOCK
+    words = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return file_digest(path) if words and not other_versions(words) else ""
+
+
+def other_versions(lock: str) -> dict[str, str]:
+    r"""What is installed in another version than a lock file's text names; what is not installed shapes no bytes.
+
+    >>> list(other_versions("numpy==0.0.1\nnot-installed==1.0"))
+    ['numpy']
+    """
+    named = dict(re.findall(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==(\S+)", lock, re.M))
+    found = {name: _installed(name) for name in named}
+    return {name: version for name, version in found.items() if version not in ("", named[name])}
+
+
+def _installed(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def roster_fingerprint(

@@ -35,6 +35,7 @@ from rnu.institution import Institution
 from rnu.ledger import Delivery, Intake, Ledger, Request, State
 from rnu.pipeline import Say, Step, build_is_due, run_build, take_in_source
 from rnu.publication import publish
+from rnu.publish import words
 from rnu.request import Approve, Build, Harvest, Passkey, Publish, Return, What
 from rnu.settings import Period
 from rnu.signing import Role, known
@@ -130,7 +131,7 @@ def build(bench: Bench, what: Build, _: Request) -> Answer:
     release = outcome.release
     facts = {"period": release.period, "revision": release.revision, "digest": release.digest, "new": outcome.new}
     word = "construida: espera la decisión de un responsable" if outcome.new else "estaba construida: nada cambió"
-    return Answer(f"Publicación de {release.period}, revisión {release.revision}, {word}.", facts)
+    return Answer(f"Publicación de {words.month_of(release.period)}, revisión {release.revision}, {word}.", facts)
 
 
 def publish_portals(bench: Bench, what: Publish, _: Request) -> Answer:
@@ -155,7 +156,10 @@ def decide(bench: Bench, what: Approve | Return, _: Request) -> Answer:
     person = known(decision.signature.public_key, opened.settings.stewards)
     word = "aprobada" if role is Role.APPROVE else "devuelta"
     facts = {"digest": release.digest, "role": role, "steward": person.name, "new": new}
-    return Answer(f"Publicación de {release.period}, revisión {release.revision}: {word} por {person.name}.", facts)
+    return Answer(
+        f"Publicación de {words.month_of(release.period)}, revisión {release.revision}: {word} por {person.name}.",
+        facts,
+    )
 
 
 def register_passkey(bench: Bench, what: Passkey, _: Request) -> Answer:

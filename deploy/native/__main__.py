@@ -152,14 +152,14 @@ def redis(home: Home) -> None:
 
 @main.command()
 def tools() -> None:
-    """Install what the tests look at a portal with: a browser, nginx, docker-compose.
+    """Install what a portal and its tests need of Debian: what `up` needs, a browser, nginx, docker-compose.
 
     \b
     Example:
       python -m deploy.native tools
     """
     with told("tools"):
-        machine.install_packages(machine.FOR_TESTS)
+        machine.install_packages(machine.NEEDED | machine.FOR_TESTS)
 
 
 @main.command()

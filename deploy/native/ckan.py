@@ -18,7 +18,10 @@ from deploy.native.machine import PYTHON, folder, run
 from deploy.site import Site, write_ini
 
 LOCK = CHECKOUT / "requirements-portal.lock"
-CODE = ("rnu", "harvesters", "anonymize", "config", "schemas", "ckanext-rnu", "pyproject.toml", "setup.py", "README.md")
+CODE = (
+    *("rnu", "harvesters", "anonymize", "config", "schemas", "ckanext-rnu"),
+    *("pyproject.toml", "setup.py", "requirements.lock", "README.md"),
+)
 ADMIN = "administracion"
 
 
@@ -29,16 +32,21 @@ def install(home: Home) -> bool:
         run([PYTHON, "-m", "venv", str(home.venv)])
     pip = [home.program("pip"), "--quiet", "--disable-pip-version-check", "install"]
     _once(home.venv / ".lock", _digest(LOCK), lambda: run([*pip, "--require-hashes", "-r", str(LOCK)]))
-    afresh = ("--no-deps", "--no-build-isolation", "--force-reinstall")
     source = _digest(*(p for name in CODE for p in _files(CHECKOUT / name)))
     changed = [
-        _once(home.venv / f".{package.name}", source, partial(run, [*pip, *afresh, str(package)], cwd=home.root))
-        for package in (CHECKOUT / "ckanext-rnu", CHECKOUT)
+        _once(home.venv / f".{name}", source, partial(_install_own, home, pip, package))
+        for name, package in (("ckanext-rnu", CHECKOUT / "ckanext-rnu"), ("rnu", CHECKOUT))
     ]
     code = folder(home.root / "code" / "deploy", home.users.owner, 0o755)
     for name in ("__init__.py", "wsgi.py", "headers.py", "headers.conf"):
         shutil.copy(CHECKOUT / "deploy" / name, code / name)
     return any(changed)
+
+
+def _install_own(home: Home, pip: list[str], package: Path) -> None:
+    """One of this project's packages, as it is now: setuptools would put in what a former build left behind."""
+    shutil.rmtree(package / "build", ignore_errors=True)
+    run([*pip, "--no-deps", "--no-build-isolation", "--force-reinstall", str(package)], cwd=home.root)
 
 
 def _once(mark: Path, state: str, work: Callable[[], object]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from deploy.native import postgres
 from deploy.native.ckan import administrator, make_organisation, new_token
 from deploy.native.home import CHECKOUT, Home
-from deploy.native.machine import Failed, run
+from deploy.native.machine import Failed, run, trusted
 from rnu.demo import PERIODS
 from rnu.secrets import write_private
 from rnu.settings import load
@@ -121,7 +121,7 @@ def announced(home: Home) -> bool:
 
 def rnu(home: Home, *words: str) -> str:
     """One of the line's own commands, as the worker."""
-    own = {"HOME": str(home.institution), "PATH": f"{home.venv}/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+    own = {"HOME": str(home.institution), "PATH": f"{home.venv}/bin:/usr/bin:/bin", "LANG": "C.UTF-8"} | trusted()
     return run(
         [home.program("rnu"), *words, "--home", str(home.institution)], user=home.users.worker, env=own, cwd=home.root
     )

@@ -22,8 +22,15 @@ NEEDED = {
     "Python.h": "python3-dev",
 }
 # what the tests look at the portal with, beside these
-FOR_TESTS = {"chromium": "chromium", "nginx": "nginx-light", "docker-compose": "docker-compose"}
+FOR_TESTS = {
+    "chromium": "chromium",
+    "nginx": "nginx-light",
+    "docker-compose": "docker-compose",
+    "curl": "curl",
+    "ss": "iproute2",
+}
 PYTHON = "/usr/bin/python3"
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")  # what `update-ca-certificates` writes
 PLACES = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
@@ -39,6 +46,11 @@ def postgres_program(name: str) -> str:
     """A program of the newest PostgreSQL; Debian keeps them out of the path."""
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda p: int(p.parts[4]))
     return str(found[-1]) if found else shutil.which(name) or ""
+
+
+def trusted() -> dict[str, str]:
+    """So that our programs trust whom the machine trusts, an institution's own authority too, and not a fixed list."""
+    return {"REQUESTS_CA_BUNDLE": str(AUTHORITIES)} if AUTHORITIES.exists() else {}
 
 
 def missing(needed: Mapping[str, str] = NEEDED) -> list[str]:

@@ -11,7 +11,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from deploy.native.home import CHECKOUT, Home
-from deploy.native.machine import Failed, postgres_program, run
+from deploy.native.machine import Failed, postgres_program, run, trusted
 
 UP_WITHIN = 120  # seconds for a service to answer
 
@@ -99,7 +99,8 @@ def configuration(home: Home, wanted: Sequence[Process]) -> str:
         f"serverurl=unix://{root}/run/supervisor.sock",
     ]
     for order, process in enumerate(wanted, start=1):
-        settings = {"LANG": "C.UTF-8", "PATH": f"{home.venv}/bin:/usr/local/bin:/usr/bin:/bin", **process.environment}
+        usual = {"LANG": "C.UTF-8", "PATH": f"{home.venv}/bin:/usr/local/bin:/usr/bin:/bin", **trusted()}
+        settings = usual | process.environment
         environment = ",".join(f'{name}="{value}"' for name, value in settings.items())
         lines += [
             f"[program:{process.name}]",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -139,7 +139,18 @@ class Dataset:
         """What the newest release shows and withholds of it."""
         report = read_json(self.latest.folder, "proteccion.json")
         own = next(table for table in report["tablas"] if table["tabla"] == self.id)
-        return {**own, "como_se_protege": report["como_se_protege"]}
+        first, *others = report["como_se_protege"]
+        return {**own, "como_se_protege": [first, self._thresholds(own["umbrales"]), *others]}
+
+    def _thresholds(self, known: Mapping[str, int]) -> str:
+        """The threshold that most programmes have, and whose is another."""
+        names = {total.programme: total.name for total in self.totals[-1][1]}
+        of_each: dict[int, list[str]] = {}
+        for programme, threshold in known.items():
+            of_each.setdefault(threshold, []).append(names.get(programme, programme))
+        (usual, _), *others = sorted(of_each.items(), key=lambda found: (-len(found[1]), found[0]))
+        rest = "".join(f"; en {', '.join(sorted(own))}, {threshold}" for threshold, own in others)
+        return f"El umbral es {usual}{rest}."
 
     def provenance(self) -> Report:
         """What the newest release's bytes depend on."""

@@ -156,13 +156,14 @@ def protection(contents: Contents, frames: Mapping[tuple[str, str], pd.DataFrame
 
 def _cube(cube: Cube, contents: Contents, frames: Mapping[tuple[str, str], pd.DataFrame]) -> dict[str, Any]:
     tables = [table for table in contents.tables if table.cube.id == cube.id]
+    names = {table.programme.id: table.programme.name(contents.period.last_day()) for table in tables}
     return {
         "tabla": cube.id,
         "umbrales": {table.programme.id: threshold_of(table) for table in tables},
         "niveles": [
             {
                 "nivel": level.id,
-                "diseno": design(cube, level),
+                "diseno": design(cube, level, names),
                 "programas": counted(frames[cube.id, level.id]),
             }
             for level in cube.level
@@ -176,8 +177,8 @@ def _cube(cube: Cube, contents: Contents, frames: Mapping[tuple[str, str], pd.Da
     }
 
 
-def design(cube: Cube, level: CubeLevel) -> str:
-    """What the design shows at one level, in words; programmes that show less of it are named."""
+def design(cube: Cube, level: CubeLevel, titles: Mapping[str, str]) -> str:
+    """What the design shows at one level, in words; programmes that show less of it are called by their names."""
     depth = [one.id for one in cube.level].index(level.id)
     every = tuple(d.id for d in cube.dimension)
     others = {}
@@ -185,7 +186,9 @@ def design(cube: Cube, level: CubeLevel) -> str:
         crosses, names = cube.crosses(programme)[depth], cube.broken_down(programme)[depth]
         if (crosses, names) != (level.crosses, every):
             others[programme] = _shown(cube, level, crosses, names)
-    return " ".join([_shown(cube, level, level.crosses, every), *(f"{p}: {text}" for p, text in others.items())])
+    return " ".join(
+        [_shown(cube, level, level.crosses, every), *(f"{titles.get(p, p)}: {text}" for p, text in others.items())]
+    )
 
 
 def _shown(cube: Cube, level: CubeLevel, crosses: int, names: Collection[str]) -> str:

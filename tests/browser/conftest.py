@@ -9,6 +9,7 @@ from tests.ckan.conftest import (  # noqa: F401 pytest finds its fixtures by the
     admin,
     browser,
     desk,
+    kept,
     mail,
     portal,
     served,

@@ -18,6 +18,7 @@ VISITOR = (
     "/user/login",
     "/no-existe",
 )
+STEWARD = ("/harvest/", "/harvest/new")
 
 
 @pytest.mark.parametrize("path", VISITOR)
@@ -42,6 +43,13 @@ def test_the_desk_has_no_barrier_and_fits(desk, steward, size):
     for page in (f"{desk.url}/mesa/", f"{desk.url}/mesa/llaves", release, f"{release}?nivel=distrito"):
         steward.goto(page)
         assert (page, barriers(steward), too_wide(steward)) == (page, [], [])
+
+
+@pytest.mark.parametrize("path", STEWARD)
+def test_the_sources_have_no_barrier_and_fit(desk, steward, size, path):
+    steward.set_viewport_size(size)
+    steward.goto(f"{desk.url}{path}")
+    assert (barriers(steward), too_wide(steward)) == ([], [])
 
 
 def test_a_steward_reaches_every_button_of_a_release(desk, steward, size):

@@ -28,6 +28,7 @@ from tests.ckan.desk import (
     move_ledger,
     remove_people,
     sign_in,
+    with_passkeys,
 )
 from tests.line.institution import PERIODS, House, found
 
@@ -64,7 +65,11 @@ def visitor(portal) -> Iterator[RemoteCKAN]:
 @pytest.fixture(scope="session")
 def signed(tmp_path_factory, portal, admin) -> House:
     """An institution with the first period approved, the second built, and a CKAN among its portals."""
-    house = found(tmp_path_factory.mktemp("signed"))
+    folder = tmp_path_factory.getbasetemp() / "signed"
+    if folder.exists():  # pytest asks once for tests/ckan and once for tests/browser
+        return House(folder / "institution")
+    folder.mkdir()
+    house = found(folder)
     with (house.home / "config" / "portals.toml").open("a", encoding="utf-8") as file:
         file.write(
             f'\n[[portal]]\nid = "ckan"\nhow = "ckan"\nurl = "{portal.url}"\ntitle = "Pruebas"\n'
@@ -86,15 +91,20 @@ def write_token(house: House, token: str) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def kept(signed, tmp_path_factory, admin) -> Iterator[House]:
+    """A copy of it for all tests that only look; what it published is gone at the end."""
+    clean(admin)
+    yield signed.copy(tmp_path_factory.mktemp("kept") / "house")
+    clean(admin)
+
+
 @pytest.fixture(scope="module")
-def served(signed, tmp_path_factory, admin) -> Iterator[House]:
-    """An institution whose first period is on the portal, for tests that change nothing."""
-    clean(admin)
-    house = signed.copy(tmp_path_factory.mktemp("served") / "house")
-    said = house.rnu("publish")
+def served(kept) -> House:
+    """An institution whose first period is on the portal, for tests that change nothing; put back where one did."""
+    said = kept.rnu("publish", "--overwrite")
     assert said.code == 0, said.err
-    yield house
-    clean(admin)
+    return kept
 
 
 @pytest.fixture
@@ -168,7 +178,7 @@ def desk(portal, signed, admin, mail, tmp_path_factory) -> Iterator[Desk]:
     }
     write_ini(portal.program("ckan"), ini, own)
     run(["chown", "-R", f"{portal.users.web}:", str(folder)])
-    made = Desk(portal, house, url, ini)
+    made = Desk(portal, house, url, ini, admin)
     made.work()
     with Served(made):
         yield made
@@ -191,12 +201,7 @@ def steward(desk, browser) -> Iterator[Page]:
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         page = context.new_page()
         page.set_default_timeout(60_000)
-        tools = context.new_cdp_session(page)
-        tools.send("WebAuthn.enable")
-        options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
-                   "isUserVerified": True, "automaticPresenceSimulation": True}  # fmt: skip
-        page.authenticator = tools.send("WebAuthn.addVirtualAuthenticator", {"options": options})["authenticatorId"]
-        page.tools = tools
+        page.tools, page.authenticator = with_passkeys(page)
         page.alerts = []
         page.on("dialog", lambda dialog: (page.alerts.append(dialog.message), dialog.dismiss()))
         sign_in(desk, page, STEWARD)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 from ckanapi import NotFound, RemoteCKAN
-from playwright.sync_api import Page
+from playwright.sync_api import CDPSession, Page
 
 from deploy.native import postgres
 from deploy.native.home import Home
@@ -39,17 +39,11 @@ class Desk:
     house: House
     url: str
     ini: Path
+    admin: RemoteCKAN
 
     def rnu(self, *words: str, by: str = "builder") -> Said:
-        """One of the line's commands, by the portal's own programs: only they can speak to PostgreSQL."""
-        done = subprocess.run(
-            [self.portal.program("rnu"), *words],
-            env=os.environ | self.house.environment(by),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Said(done.returncode, done.stdout, done.stderr)
+        """One of the line's commands on the institution."""
+        return self.house.rnu(*words, by=by)
 
     def work(self) -> None:
         """Let the worker answer what was asked."""
@@ -69,6 +63,10 @@ class Desk:
     def digest(self, period: str) -> str:
         (found,) = [r["digest"] for r in self.rnu("status", "--json").json["releases"] if r["period"] == period]
         return found
+
+    def token(self, name: str) -> str:
+        """Somebody's API token."""
+        return self.admin.action.api_token_create(user=name, name="pruebas")["token"]
 
     def page(self, digest: str) -> str:
         return f"{self.url}/mesa/publicacion/{digest}"
@@ -91,7 +89,7 @@ def move_ledger(portal: Home, house: House) -> None:
     address = house.home / "secrets" / "ledger.address"
     address.touch(mode=0o600)
     address.write_text(postgres.url(portal, "rnu_worker", DATABASE))
-    moved = Desk(portal, house, "", Path()).rnu("move-ledger")
+    moved = house.rnu("move-ledger")
     assert moved.code == 0, moved.err
     postgres.sql(portal, postgres.DESK.replace("database rnu", f"database {DATABASE}"), DATABASE)
 
@@ -163,9 +161,18 @@ def remove_people(admin: RemoteCKAN) -> None:
     admin.action.organization_purge(id=FOREIGN)
 
 
-def sign_in(desk: Desk, page: Page, name: str) -> None:
-    page.goto(f"{desk.url}/user/login")
+def with_passkeys(page: Page) -> tuple[CDPSession, str]:
+    """Give a page's machine an authenticator whose person always agrees: Chromium's own, and the key it has there."""
+    tools = page.context.new_cdp_session(page)
+    tools.send("WebAuthn.enable")
+    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
+               "isUserVerified": True, "automaticPresenceSimulation": True}  # fmt: skip
+    return tools, tools.send("WebAuthn.addVirtualAuthenticator", {"options": options})["authenticatorId"]
+
+
+def sign_in(where: Desk | Home, page: Page, name: str, password: str = PASSWORD) -> None:
+    page.goto(f"{where.url}/user/login")
     page.fill("#content [name=login]", name)
-    page.fill("#content [name=password]", PASSWORD)
+    page.fill("#content [name=password]", password)
     page.locator("#content form button[type=submit]").click()
     page.wait_for_url(lambda url: "/user/login" not in url)

@@ -7,6 +7,7 @@ import sys
 import pytest
 from ckanapi import NotFound
 
+from tests.ckan.conftest import clean
 from tests.docs import pages
 from tests.docs.pages import ROOT
 
@@ -14,6 +15,11 @@ pytestmark = pytest.mark.portal
 
 GUIDE = ROOT / "docs" / "guia-de-la-api.md"
 PATH = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_but_the_demo(admin):
+    clean(admin)
 
 
 @pytest.fixture(autouse=True)
@@ -40,13 +46,16 @@ def test_no_call_stands_outside_of_what_is_run():
     assert [block.text.split("=")[0] for block in others] == ["export PORTAL"]
 
 
-def test_the_python_program_runs(tmp_path):
+def test_the_python_program_runs(tmp_path, visitor):
     (program,) = (block.text for block in pages.blocks(GUIDE) if block.language == "python")
     said = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
     )
     assert said.returncode == 0, said.stderr
-    assert "2026-02" in said.stdout and "72 filas" in said.stdout
+    asked = {"resource_id": "rnu_usuarios_distrito", "filters": {"ubigeo": "240101"}, "limit": 0}
+    rows = visitor.call_action("datastore_search", asked)["total"]
+    assert rows > 20
+    assert "2026-02" in said.stdout and f"{rows} filas" in said.stdout
 
 
 def unescaped(answer: str) -> str:

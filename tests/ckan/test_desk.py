@@ -14,7 +14,6 @@ from ckanapi import NotAuthorized, RemoteCKAN
 from playwright.sync_api import Page
 
 from deploy.native import postgres
-from deploy.native.ckan import new_token
 from tests.ckan.conftest import ORGANISATION, clean
 from tests.ckan.desk import DATABASE, STEWARD, STRANGER, WATCHER, Desk, free_port, known_email, needs_chromium, sign_in
 from tests.line.institution import PERIODS
@@ -121,7 +120,7 @@ def test_the_organisations_activity_tells_decisions_and_only_to_its_administrato
 
 def told_to(desk: Desk, name: str) -> set[str]:
     """The kinds of activity that somebody reads in the organisation's stream."""
-    with RemoteCKAN(desk.url, apikey=token_of(desk, name) if name else None) as api:
+    with RemoteCKAN(desk.url, apikey=desk.token(name) if name else None) as api:
         try:
             found = api.call_action("organization_activity_list", {"id": ORGANISATION, "limit": 50})
         except NotAuthorized:
@@ -224,7 +223,7 @@ def test_what_was_at_risk_is_on_no_page(desk, steward):
     assert any(level["primary"] for table in private["protection"].values() for level in table["levels"])
     steward.goto(f"{desk.page(digest)}?nivel=distrito")
     assert not re.search("riesgo|primari|secundari", steward.locator("#content").inner_text().lower())
-    answer = RemoteCKAN(desk.url, apikey=token_of(desk, STEWARD)).call_action("rnu_desk_release", {"id": digest})
+    answer = RemoteCKAN(desk.url, apikey=desk.token(STEWARD)).call_action("rnu_desk_release", {"id": digest})
     assert not {"primary", "secondary", "value_unshown"} & set(re.findall(r"\w+", json.dumps(answer)))
 
 
@@ -247,10 +246,6 @@ def test_a_ledger_that_is_away_is_told_and_comes_back(desk, steward):
 # --- who may -----------------------------------------------------------------------------------------------------
 
 
-def token_of(desk: Desk, name: str) -> str:
-    return new_token(desk.portal, name, "pruebas")
-
-
 def test_whoever_has_no_role_learns_nothing_not_even_that_a_release_exists(desk, browser):
     known = desk.digest(SECOND)
     with browser.new_context() as context:
@@ -262,7 +257,7 @@ def test_whoever_has_no_role_learns_nothing_not_even_that_a_release_exists(desk,
                 method, path, headers={"Authorization": stranger}, timeout=60
             ),
         }
-        stranger = token_of(desk, STRANGER)
+        stranger = desk.token(STRANGER)
         session = requests.Session()
         session.cookies.update({c["name"]: c["value"] for c in context.cookies()})
         callers["a session"] = session.request

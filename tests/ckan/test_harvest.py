@@ -20,7 +20,7 @@ import requests
 from ckanapi import CKANAPIError, NotAuthorized, RemoteCKAN, ValidationError
 
 from deploy.native import postgres
-from deploy.native.ckan import ckan
+from deploy.native.ckan import ADMIN, ckan
 from deploy.native.home import Home
 from deploy.native.machine import Failed, run
 from deploy.native.processes import Supervisor
@@ -145,13 +145,13 @@ def test_a_roster_that_is_not_there_or_a_month_that_is_none_is_told_in_plain_spa
         admin.action.harvest_source_create(name="prueba-mala", padron="pension", periodo="2026-13", **asked)
     assert error.value.error_dict["padron"][0].startswith("No hay un padrón «pension». Los que hay: pgh, sis,")
     assert error.value.error_dict["periodo"] == [
-        "Escriba el período como AAAA-MM, por ejemplo 2026-01, o déjelo vacío."
+        "Escriba el periodo como AAAA-MM, por ejemplo 2026-01, o déjelo vacío."
     ]
 
 
 def test_a_second_source_for_the_same_is_refused_and_a_change_keeps_what_was_chosen(admin, source, month):
     made = source("pension65", month)
-    with pytest.raises(ValidationError, match="Ya hay una fuente para este padrón y este período"):
+    with pytest.raises(ValidationError, match="Ya hay una fuente para este padrón y este periodo"):
         admin.action.harvest_source_create(
             name="prueba-otra", owner_org=ORGANISATION, source_type="rnu_roster", url="rnu:", padron="pension65",
             periodo=month, title="x",
@@ -189,14 +189,19 @@ def signed_in(portal: Home, admin: RemoteCKAN, name: str, organisation: str) -> 
     except ValidationError:
         admin.action.user_patch(id=name, password=password, state="active")
     admin.action.organization_member_create(id=organisation, username=name, role="editor")
-    with requests.Session() as session:
-        page = session.get(f"{portal.url}/user/login", timeout=60)
-        form = {"login": name, "password": password, "_csrf_token": token_of(page.text)}
-        keep_cookie(session, page)
-        said = session.post(f"{portal.url}/user/login", data=form, timeout=60, allow_redirects=False)
-        assert said.status_code == 302, said.text
-        keep_cookie(session, said)
+    with sign_in(portal, name, password) as session:
         yield session
+
+
+def sign_in(portal: Home, name: str, password: str) -> requests.Session:
+    session = requests.Session()
+    page = session.get(f"{portal.url}/user/login", timeout=60)
+    form = {"login": name, "password": password, "_csrf_token": token_of(page.text)}
+    keep_cookie(session, page)
+    said = session.post(f"{portal.url}/user/login", data=form, timeout=60, allow_redirects=False)
+    assert said.status_code == 302, said.text
+    keep_cookie(session, said)
+    return session
 
 
 def keep_cookie(session: requests.Session, answer: requests.Response) -> None:
@@ -219,7 +224,7 @@ def test_an_editor_chooses_a_roster_in_the_form(portal, editor, admin, month):
             "name": "prueba-form", "frequency": "MANUAL", "owner_org": organisation, "save": "Save",
             "_csrf_token": token_of(page)}  # fmt: skip
     said = editor.post(f"{portal.url}/harvest/new", data=form, timeout=60).text
-    assert "Escriba el período como AAAA-MM" in said
+    assert "Escriba el periodo como AAAA-MM" in said
     assert 'value="pension65" selected' in said
     try:
         editor.post(f"{portal.url}/harvest/new", data=form | {"periodo": month}, timeout=60)
@@ -228,6 +233,37 @@ def test_an_editor_chooses_a_roster_in_the_form(portal, editor, admin, month):
     finally:
         admin.action.harvest_source_delete(id="prueba-form")
         admin.action.dataset_purge(id="prueba-form")
+
+
+def test_a_source_changes_by_forms_with_their_token_and_never_by_a_link(
+    portal, editor, admin, source, supervisor, month
+):
+    made = source("pension65", month)
+    name = f"prueba-pension65-{month}"
+    supervisor.stop("worker")  # so that the job runs until it is stopped
+    root = sign_in(portal, ADMIN, portal.secret("password-admin"))
+
+    def tried(session: requests.Session, path: str) -> tuple[int, int, int]:
+        """The answers to a link, to a form without its token and to a form."""
+        url = f"{portal.url}/harvest/{path}"
+        token = {"_csrf_token": token_of(session.get(f"{portal.url}/harvest/admin/{name}", timeout=60).text)}
+        link, bare, form = session.get(url, timeout=60), session.post(url, timeout=60), session.post(url, data=token)
+        return link.status_code, bare.status_code, form.status_code
+
+    def states() -> list[str]:
+        return [job["status"] for job in admin.action.harvest_job_list(source_id=made)]
+
+    assert tried(editor, f"refresh/{made}") == (405, 400, 200)
+    ((job, status),) = [(job["id"], job["status"]) for job in admin.action.harvest_job_list(source_id=made)]
+    assert status == "Running"
+    assert tried(editor, f"{name}/job/{job}/abort") == (405, 400, 403)  # an administrator's
+    assert states() == ["Running"]
+    assert tried(root, f"{name}/job/{job}/abort") == (405, 400, 200)
+    assert states() == ["Finished"]
+    assert tried(editor, f"clear/{made}") == (405, 400, 200)
+    assert states() == []
+    assert tried(editor, f"delete/{name}") == (405, 400, 200)
+    assert admin.action.package_show(id=made)["state"] == "deleted"
 
 
 # --- deliveries --------------------------------------------------------------------------------------------------
@@ -244,6 +280,25 @@ def test_a_delivery_is_received_and_the_same_again_is_unchanged(admin, source, d
     again = harvest(admin, made)
     assert counts(again) == {"not modified": 1}
     assert admin.action.harvest_source_show(id=made)["status"]["last_job"]["id"] == again["id"]
+
+
+def test_a_sources_jobs_are_told_in_spanish(portal, editor, admin, source, deliver, month, supervisor):
+    name, made = f"prueba-pension65-{month}", source("pension65", month)
+
+    def read() -> str:
+        pages = (editor.get(f"{portal.url}/harvest/{path}", timeout=60) for path in (f"admin/{name}", f"{name}/job"))
+        return " ".join(re.sub(r"<[^>]*>|\s+", " ", page.text) for page in pages)
+
+    deliver(month)
+    supervisor.stop("worker")
+    job = start(admin, made)
+    under_way = read()
+    supervisor.start("worker", lambda: True)
+    finished(admin, job)
+    ended = read()
+    assert under_way.count("En marcha") == 2
+    assert len(re.findall(r"\bRecibida\b", ended)) == 2
+    assert not re.search(r"Running|Finished|added|updated|deleted|not modified", under_way + ended)
 
 
 def test_a_returned_delivery_is_told_rule_by_rule_and_names_nobody(portal, admin, editor, source, deliver, month):

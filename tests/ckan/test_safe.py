@@ -11,7 +11,7 @@ import requests
 from ckanapi import NotAuthorized, NotFound, RemoteCKAN, ValidationError
 
 from deploy.headers import HEADERS, read
-from deploy.native.ckan import ADMIN, new_token
+from deploy.native.ckan import ADMIN
 from deploy.native.institution import ORGANISATION as PUBLISHED
 from deploy.native.institution import PUBLISHER
 from tests.ckan.conftest import NAMES, ORGANISATION
@@ -114,6 +114,11 @@ def test_a_visitor_gets_no_page_of_accounts_or_of_administration(portal, path):
         ("user_show", {"id": ADMIN}),
         ("user_autocomplete", {"q": "adm"}),
         ("member_list", {"id": PUBLISHED, "object_type": "user"}),
+        ("member_list", {"id": PUBLISHED}),
+        ("organization_list_for_user", {"id": ADMIN}),
+        *((f"{what}_count", {"id": ADMIN}) for what in ("followee", "user_followee", "user_follower")),
+        ("harvest_source_list", {}),
+        ("harvest_job_list", {}),
         ("organization_show", {"id": PUBLISHED, "include_users": True}),
         ("package_activity_list", {"id": "rnu-usuarios"}),
         ("organization_activity_list", {"id": PUBLISHED}),
@@ -212,9 +217,9 @@ def test_cookies_are_kept_from_scripts_and_from_other_sites(portal):
 
 
 @pytest.fixture(scope="module")
-def publisher(portal) -> Iterator[RemoteCKAN]:
+def publisher(portal, admin) -> Iterator[RemoteCKAN]:
     """A token like the one that publishes: of an editor of the organisation."""
-    token = new_token(portal, PUBLISHER, "pruebas")
+    token = admin.action.api_token_create(user=PUBLISHER, name="pruebas")["token"]
     with RemoteCKAN(portal.url, apikey=token) as api:
         yield api
         api.action.api_token_revoke(token=token)

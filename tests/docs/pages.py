@@ -12,6 +12,7 @@ ANY = "…"  # in output shown: whatever stands there, also several lines
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```$", re.M | re.S)
 _INLINE = re.compile(r"(?<!`)`(rnu [^`\n]+)`(?!`)")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 _END = "--- end of a command ---"
 
 
@@ -45,6 +46,12 @@ def links(page: Path) -> list[str]:
     """Targets of a page's relative links."""
     text = _FENCE.sub("", page.read_text(encoding="utf-8"))
     return [target for target in _LINK.findall(text) if not re.match(r"[a-z]+:", target)]
+
+
+def pictures(page: Path) -> dict[Path, str]:
+    """The pictures that a page shows, with the words for who does not see them."""
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    return {(page.parent / target).resolve(): words for words, target in _PICTURE.findall(text)}
 
 
 def anchors(page: Path) -> set[str]:

@@ -19,7 +19,7 @@ from rnu.intake import load_schema
 from rnu.ledger import Ledger
 from rnu.pipeline import Step
 from rnu.settings import load
-from tests.docs import pages
+from tests.docs import pages, pictures
 from tests.docs.pages import PAGES, ROOT, Block, Shown
 from tests.docs.refresh import refreshed
 
@@ -135,6 +135,12 @@ def test_toml_and_json_parse(page):
             json.loads(block.text)
 
 
+def test_pictures_say_what_they_show_and_are_light(page):
+    for picture, words in pages.pictures(page).items():
+        assert len(words.split()) > 4, picture.name
+        assert picture.stat().st_size < 150_000, picture.name
+
+
 # --- lists that must be whole --------------------------------------------------------------------------------------
 
 
@@ -147,6 +153,12 @@ def test_the_readme_says_rightly_which_commands_print_json():
     listed = re.findall(r"^\| `(rnu [a-z -]+)` \|", README.read_text(encoding="utf-8"), re.M)
     without = {n for n, c in leaves(main).items() if not any("--json" in p.opts for p in c.params)}
     assert without == {*listed[-4:], *(n for n in listed if n.startswith("rnu key"))}
+
+
+def test_the_pictures_shown_are_those_that_the_command_makes():
+    shown = {picture for page in PAGES for picture in pages.pictures(page)}
+    assert shown == {pictures.file(name) for name in pictures.PICTURES}
+    assert shown == set(pictures.FOLDER.iterdir())
 
 
 def test_every_command_has_help_with_an_example():

@@ -7,15 +7,16 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from rnu import defaults
+from rnu import defaults, provenance
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("rnu", "harvesters", "anonymize", "config", "schemas")
-FILES = ("setup.py", "pyproject.toml", "README.md", "LICENSE")
+FILES = ("setup.py", "pyproject.toml", "requirements.lock", "README.md", "LICENSE")
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +64,7 @@ def test_the_wheel_carries_what_the_line_needs_and_no_tests(wheel):
         "rnu/_defaults/config/reference/ubigeo.csv",
         "rnu/_defaults/schemas/rosters/sis.json",
         "rnu/_defaults/schemas/tables/conteos.json",
+        "rnu/_defaults/requirements.lock",
         "rnu/migrations/versions/0001_first_tables.py",
         "rnu/publish/templates/index.html",
     ):
@@ -93,6 +95,21 @@ def test_the_wheel_is_what_runs_there(installed):
     where = run(python, "-c", "import rnu, anonymize, harvesters; print(rnu.__file__, anonymize.__file__)")
     assert where.returncode == 0, where.stderr
     assert where.stdout.count(str(installed.parents[1])) == 2
+
+
+def test_installed_and_from_a_checkout_it_is_the_same_program(installed):
+    """Else a portal would take in and build again what a checkout had built."""
+    told = "from rnu import provenance; print(provenance.code_digest(), provenance.lock_digest())"
+    where = run(installed.with_name("python"), "-c", told)
+    assert where.returncode == 0, where.stderr
+    assert where.stdout.split() == [provenance.code_digest(), provenance.lock_digest()]
+    assert provenance.lock_digest() == provenance.file_digest(ROOT / "requirements.lock")
+
+
+def test_the_lock_file_counts_only_while_what_it_names_is_installed():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert provenance.other_versions(lock) == {}
+    assert provenance.other_versions(f"{lock}\npip==0.0.1\nnot-installed==1.0") == {"pip": metadata.version("pip")}
 
 
 def test_a_checkout_reads_its_defaults_where_they_stand():

@@ -222,9 +222,13 @@ def test_protection_counts_marks_and_tells_why_a_cross_is_missing_only_if_that_i
 
 def test_the_design_is_told_in_words():
     cube = ex.cube(year_month=3)
-    assert design(cube, CubeLevel("distrito", 0)) == "Solo totales por programa, cada periodo."
-    assert design(cube, CubeLevel("distrito", 1, "year")) == (
+    assert design(cube, CubeLevel("distrito", 0), {}) == "Solo totales por programa, cada periodo."
+    assert design(cube, CubeLevel("distrito", 1, "year"), {}) == (
         "Totales por programa, desglosados por sexo, una vez al año (marzo); los demás periodos, solo totales."
+    )
+    fewer = replace(cube, coarser={"cunamas": {"distrito": 0}})
+    assert design(fewer, CubeLevel("distrito", 1, "year"), {"cunamas": "Cuna Más"}).endswith(
+        " Cuna Más: Solo totales por programa, cada periodo."
     )
 
 

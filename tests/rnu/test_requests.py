@@ -1,6 +1,8 @@
 """What is asked is answered once, by one worker, on either engine."""
 
-import multiprocessing
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -62,27 +64,31 @@ def test_what_a_worker_did_not_answer_is_taken_again(ledger):
     assert [r.state for r in ledger.receipts(number)] == [State.TAKEN, State.TAKEN]
 
 
-def _hold(address: str, took, release) -> None:
-    with take(Ledger(address)) as taken:
-        took.put(taken.id if taken else None)
-        release.wait(30)
+HOLD = """
+import sys
+from rnu.ledger import Ledger
+from rnu.request import take
+
+with take(Ledger(sys.argv[1])) as taken:
+    print(taken.id if taken else None, flush=True)
+    sys.stdin.read()
+"""
 
 
 def test_two_workers_are_never_at_the_same_request_and_a_killed_ones_is_free_at_once(ledger, address):
     number = ask(ledger, Build("2026-01"), "rosa")
-    context = multiprocessing.get_context("spawn")
-    took, release = context.Queue(), context.Event()
-    other = context.Process(target=_hold, args=(address, took, release))
-    other.start()
-    assert took.get(timeout=60) == number
-    with take(ledger) as taken:
-        assert taken is None
-    other.kill()
-    other.join(timeout=30)
-    for _ in range(50):  # the database notices a closed connection in its own time
+    other = [sys.executable, "-c", HOLD, address]
+    with subprocess.Popen(other, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == f"{number}\n"
+        with take(ledger) as taken:
+            assert taken is None
+        process.kill()
+    deadline = time.monotonic() + 30  # the database notices a closed connection in its own time
+    while time.monotonic() < deadline:
         with take(ledger) as taken:
             if taken is not None:
                 break
+        time.sleep(0.05)
     assert taken is not None
     assert taken.id == number
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import time
+from collections.abc import Callable
 
 import click
 import sqlalchemy as sa
@@ -11,10 +10,10 @@ from ckan import model
 from ckan.lib.search import SearchError
 from ckan.plugins import toolkit
 from ckanext.harvest import queue
+from ckanext.rnu.clock import again_and_again
 from redis.exceptions import RedisError
 
-log = logging.getLogger(__name__)
-EVERY = 15.0  # seconds between two looks
+EVERY = 5.0  # seconds between two looks
 
 
 def get_commands() -> list[click.Group]:
@@ -40,9 +39,7 @@ def gather() -> None:
     Example:
       ckan rnu-harvest gather
     """
-    consumer = patient(queue.get_gather_consumer())
-    for method, header, body in consumer.consume(queue.get_gather_queue_name()):
-        queue.gather_callback(consumer, method, header, body)
+    consume(queue.get_gather_consumer(), queue.get_gather_queue_name(), queue.gather_callback)
 
 
 @harvest.command("fetch")
@@ -53,19 +50,18 @@ def fetch() -> None:
     Example:
       ckan rnu-harvest fetch
     """
-    consumer = patient(queue.get_fetch_consumer())
-    for method, header, body in consumer.consume(queue.get_fetch_queue_name()):
-        queue.fetch_callback(consumer, method, header, body)
+    consume(queue.get_fetch_consumer(), queue.get_fetch_queue_name(), queue.fetch_callback)
 
 
-def patient(consumer: queue.RedisConsumer) -> queue.RedisConsumer:
-    """Let a consumer wait for its next message for as long as it takes.
+def consume(consumer: queue.RedisConsumer, name: str, answer: Callable[..., None]) -> None:
+    """Answer each message of a queue, and wait for the next for as long as it takes.
 
     redis-py 8 gives up every answer after some seconds unless told otherwise, and ckanext-harvest 1.6.3 waits for a
     message without end (BLPOP): both are right, and together the consumer dies of an empty queue.
     """
     consumer.redis.connection_pool.connection_kwargs["socket_timeout"] = None
-    return consumer
+    for method, header, body in consumer.consume(name):
+        answer(consumer, method, header, body)
 
 
 @harvest.command("clock")
@@ -78,18 +74,11 @@ def clock(ctx: click.Context, every: float) -> None:
     Example:
       ckan rnu-harvest clock --every 60
     """
-    while True:
-        with ctx.meta["flask_app"].test_request_context():
-            look()
-        time.sleep(every)
+    away = (sa.exc.DBAPIError, SearchError, RedisError)
+    again_and_again(ctx.meta["flask_app"], run_jobs, every, away=away)
 
 
-def look() -> None:
-    """One look. A service that is away for a moment is told in the log, and asked again at the next."""
-    try:
-        user = toolkit.get_action("get_site_user")({"ignore_auth": True}, {})["name"]
-        toolkit.get_action("harvest_jobs_run")({"user": user, "model": model, "session": model.Session}, {})
-    except (sa.exc.DBAPIError, SearchError, RedisError) as error:
-        log.warning("harvest jobs were not looked at: %s", type(error).__name__)
-    finally:
-        model.Session.remove()
+def run_jobs() -> None:
+    """What `ckan harvester run` does."""
+    user = toolkit.get_action("get_site_user")({"ignore_auth": True}, {})["name"]
+    toolkit.get_action("harvest_jobs_run")({"user": user, "model": model, "session": model.Session}, {})

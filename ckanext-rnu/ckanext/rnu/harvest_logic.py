@@ -29,12 +29,18 @@ def get_actions() -> dict[str, Callable[..., Any]]:
         "package_update": package_update,
         "harvest_jobs_run": harvest_jobs_run,
         "harvest_source_reindex": harvest_source_reindex,
+        "harvest_source_list": harvest_source_list,
     }
 
 
 def get_auth_functions() -> dict[str, Callable[..., Any]]:
     """Who may see reports."""
-    return {"harvest_object_show": harvest_object_show, "harvest_object_list": harvest_object_list}
+    return {
+        "harvest_object_show": harvest_object_show,
+        "harvest_object_list": of_one_source,
+        "harvest_job_list": of_one_source,
+        "harvest_source_list": all_sources,
+    }
 
 
 # --- the form ----------------------------------------------------------------------------------------------------
@@ -63,7 +69,7 @@ def _kept(original_action: Action, context: Context, data_dict: DataDict) -> Any
         return original_action(context, _as_source(data_dict))
     except toolkit.ValidationError as error:
         if "url" in error.error_dict:  # no field of a roster's form: it says that there is such a source
-            wrong = {"padron": ["Ya hay una fuente para este padrón y este período."]}
+            wrong = {"padron": ["Ya hay una fuente para este padrón y este periodo."]}
             raise toolkit.ValidationError(wrong) from error
         raise
 
@@ -106,7 +112,7 @@ def _wrong_period(period: str) -> str:
         if period:
             Period.parse(period)
     except SettingsError:
-        return "Escriba el período como AAAA-MM, por ejemplo 2026-01, o déjelo vacío."
+        return "Escriba el periodo como AAAA-MM, por ejemplo 2026-01, o déjelo vacío."
     return ""
 
 
@@ -139,6 +145,14 @@ def harvest_source_reindex(original_action: Action, context: Context, data_dict:
     return True
 
 
+@toolkit.chained_action
+@toolkit.side_effect_free
+def harvest_source_list(original_action: Action, context: Context, data_dict: DataDict) -> Any:
+    """The list of all sources, for whom it is meant: the original (1.6.3) asks nobody."""
+    toolkit.check_access("harvest_source_list", context, data_dict)
+    return original_action(context, data_dict)
+
+
 # --- who sees reports --------------------------------------------------------------------------------------------
 
 
@@ -152,7 +166,14 @@ def harvest_object_show(next_auth: Callable[..., AuthResult], context: Context, 
 
 
 @toolkit.chained_auth_function
-def harvest_object_list(next_auth: Callable[..., AuthResult], context: Context, data_dict: DataDict) -> AuthResult:
+def all_sources(next_auth: Callable[..., AuthResult], context: Context, data_dict: DataDict) -> AuthResult:
+    """Private ones too, for nobody but administrators; others find theirs by `package_search`."""
+    del next_auth, context, data_dict
+    return {"success": False}
+
+
+@toolkit.chained_auth_function
+def of_one_source(next_auth: Callable[..., AuthResult], context: Context, data_dict: DataDict) -> AuthResult:
     """Of one source, for those who may change it; of all, for nobody but administrators."""
     del next_auth
     source = data_dict.get("source_id")

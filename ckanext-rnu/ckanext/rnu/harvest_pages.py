@@ -1,13 +1,16 @@
-"""What a steward sees of a delivery: in a job's report, and whole for its owner."""
+"""What a steward sees of a delivery, in a job's report and whole for its owner; and that looking changes nothing."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 from ckan.plugins import toolkit
+from ckan.types import Response
+from ckanext.harvest import utils as harvest
 from ckanext.harvest.model import HarvestObject
 from ckanext.rnu import institution
 from flask import Blueprint
@@ -24,10 +27,27 @@ STATES = {
     "unchanged": "Sin cambios desde la última vez",
     "returned": "Devuelta a su responsable",
 }
+COUNTS = {
+    "added": "nuevas",
+    "updated": "corregidas",
+    "not modified": "sin cambios",
+    "errored": "con errores",
+    "deleted": "borradas",
+}
+FREQUENCIES = {
+    "MANUAL": "Solo cuando alguien la pide",
+    "MONTHLY": "Cada mes",
+    "WEEKLY": "Cada semana",
+    "BIWEEKLY": "Cada dos semanas",
+    "DAILY": "Cada día",
+    "ALWAYS": "Sin pausa",
+}
+# views of ckanext-harvest (1.6.3) that change something, and do so for whoever follows a link
+CHANGING = ("harvester.refresh", "harvester.clear", "harvester.delete", "harvester.job_abort")
 
 
 def get_blueprints() -> list[Blueprint]:
-    """The owner's report."""
+    """The owner's report, and how sources change."""
     return [roster]
 
 
@@ -36,9 +56,28 @@ def get_helpers() -> dict[str, Any]:
     return {
         "rnu_deliveries": rnu_deliveries,
         "rnu_latest_deliveries": rnu_latest_deliveries,
+        "rnu_counts": rnu_counts,
         "rnu_sources": rnu_sources,
+        "rnu_frequencies": rnu_frequencies,
         "rnu_rule": in_words,
+        "humanize_entity_type": humanize_entity_type,
     }
+
+
+@roster.before_app_request
+def change_by_form_alone() -> None:
+    """Refuse to harvest, clear, stop or delete by a mere link: another site could lead a steward to it.
+
+    A form carries its token, which `guard` asks for.
+    """
+    if toolkit.request.endpoint in CHANGING and toolkit.request.method != "POST":
+        toolkit.abort(405)
+
+
+@roster.post("/harvest/<source>/job/<id>/abort")
+def stop(source: str, id: str) -> Response:
+    """Stop a job: ckanext-harvest itself takes a link alone. Deleting by a form is CKAN's own, as of any dataset."""
+    return harvest.job_abort_view(source, id)
 
 
 @roster.route("/harvest/entrega/<id>")
@@ -69,12 +108,29 @@ def rnu_latest_deliveries(source_id: str) -> list[dict[str, Any]]:
     return [_told(found) for found in newest.limit(SHOWN).all()]
 
 
+def rnu_counts(job: dict[str, Any]) -> str:
+    """What became of a job's deliveries, in words; empty as long as nothing did."""
+    stats = job.get("stats") or {}
+    return ", ".join(f"{word}: {stats[kind]}" for kind, word in COUNTS.items() if stats.get(kind))
+
+
 def rnu_sources() -> list[KnownSource]:
     """The rosters that can be asked for; none while the ledger does not answer."""
     try:
         return list(announcement.announced(institution.ledger()).sources)
     except RnuError:
         return []
+
+
+def rnu_frequencies() -> dict[str, str]:
+    """How often a source may be harvested, in words."""
+    return FREQUENCIES
+
+
+@toolkit.chained_helper
+def humanize_entity_type(original: Callable[..., str | None], entity: str, kind: str, purpose: str) -> str | None:
+    """A source is called one in streams of activity, too."""
+    return "fuente" if (kind, purpose) == ("harvest", "activity_record") else original(entity, kind, purpose)
 
 
 def _told(found: HarvestObject) -> dict[str, Any]:

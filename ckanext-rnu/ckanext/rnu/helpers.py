@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from collections.abc import Callable
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -53,6 +54,19 @@ def rnu_month(period: str) -> str:
 def rnu_day(day: str) -> str:
     """2026-01-31 as `31 de enero de 2026`."""
     return words.day(date.fromisoformat(day[:10]))
+
+
+@toolkit.chained_helper
+def render_datetime(original: Callable[..., str], at: Any, date_format: str | None = None, **how: bool) -> str:
+    """CKAN's dates as Peruvians write them, by the portal's clock: 1 de febrero de 2026, 09:05."""
+    if date_format:
+        return original(at, date_format=date_format)
+    stamp = original(at, date_format="%Y-%m-%dT%H:%M:%S")
+    if not stamp:
+        return ""
+    local = datetime.fromisoformat(stamp)
+    clock = "%H:%M:%S" if how.get("with_seconds") else "%H:%M" if how.get("with_hours") else ""
+    return f"{words.day(local.date())}, {local:{clock}}" if clock else words.day(local.date())
 
 
 def rnu_size(count: Any) -> str:

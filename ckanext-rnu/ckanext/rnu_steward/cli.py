@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import time
-
 import click
 import sqlalchemy as sa
-from ckan import model
 from ckan.plugins import toolkit
+from ckanext.rnu.clock import again_and_again
 from ckanext.rnu_steward import telling
 
 from rnu.errors import RnuError
 
-log = logging.getLogger(__name__)
 EVERY = 30.0  # seconds between two looks
 
 
@@ -56,17 +52,5 @@ def clock(ctx: click.Context, every: float) -> None:
     Example:
       ckan rnu-desk clock --every 60
     """
-    while True:
-        with ctx.meta["flask_app"].test_request_context():
-            look()
-        time.sleep(every)
-
-
-def look() -> None:
-    """One look. A service that is away for a moment is told in the log, and asked again at the next."""
-    try:
-        telling.tell()
-    except (sa.exc.DBAPIError, RnuError, toolkit.ObjectNotFound) as error:
-        log.warning("the desk told nothing: %s", type(error).__name__)
-    finally:
-        model.Session.remove()
+    away = (sa.exc.DBAPIError, RnuError, toolkit.ObjectNotFound)
+    again_and_again(ctx.meta["flask_app"], telling.tell, every, away=away)

@@ -70,9 +70,17 @@ def rnu_desk_rule(rule: str) -> str:
     return in_words(name, detail)
 
 
+def rnu_desk_asker(name: str) -> str:
+    """The account that asked for something, or what did so by itself."""
+    if name.startswith("ckan harvest "):
+        return "una fuente, al cosechar"
+    return "el sistema, por sí solo" if name == "rnu worker" else name
+
+
 def rnu_desk_of_asked(what: dict[str, str]) -> str:
     """What a request is about."""
-    about = [what.get("source", ""), what.get("period", ""), what.get("digest", "")[:12], what.get("steward", "")]
+    period = words.month_of(what.get("period", ""))
+    about = [what.get("source", ""), period, what.get("digest", "")[:12], what.get("steward", "")]
     return " · ".join(word for word in about if word)
 
 

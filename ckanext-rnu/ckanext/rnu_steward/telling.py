@@ -84,6 +84,8 @@ def record_decisions(ledger: Ledger) -> int:
     """Add each decision to the organisation's activity, which only its administrators read; how many were new."""
     releases = {release.digest: release for release in ledger.releases()}
     known = announcement.announced(ledger)
+    if not known.stewards:  # the worker has not yet said whose keys there are: a name is recorded once, and for good
+        return 0
     recorded = _recorded()
     new = 0
     for decision in ledger.decisions():
