@@ -1,0 +1,190 @@
+"""Check a release's certificate: by whole numbers alone, from what is published alone, without trusting who made it.
+
+Everything needed is in this file: no solver, no engine, nothing of the rest of the project. It is meant to be read in
+one sitting by somebody who wants to know whether to believe us.
+
+**What is published.** A table of counts. Every *dimension* is a tree of codes: places (nation, departments, provinces,
+districts), or a total with its categories. A *cell* is one code on every dimension, and counts what is below all of
+them. Inner cells are those of lowest codes; every other cell is a sum of inner cells. A cell is shown (a number), or
+withheld (mark c: it counts somebody), or below a withheld one (mark d), or has no row.
+
+**What the certificate claims.** Every withheld cell that is not on its list can be 1, 2, … up to the threshold, each in
+a table of whole counts that agrees with all that is published; and those on the list count the threshold or more in all
+these tables, so that knowing the list helps nobody.
+
+**How it is checked.** A *possible* table has no count below zero, equals every shown number, counts at least 1 in every
+withheld cell and at least the threshold in every cell on the list. The base is possible; each other table is the base
+with a few persons more or fewer here and there, and is possible; together they give every withheld cell that is not on
+the list each value. That is all: whoever holds the published numbers cannot rule any of these tables out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import SupportsIndex
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+ABSENT, SHOWN, WITHHELD, BELOW = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The codes of a dimension: the root first, every other after its parent."""
+
+    codes: tuple[str, ...]
+    parent: tuple[int, ...]  # -1 for the root
+
+    @property
+    def lowest(self) -> Ints:
+        """Numbers of the codes that have nothing below them, in order."""
+        return np.setdiff1d(np.arange(len(self.codes)), np.array(self.parent))
+
+    def above(self) -> Ints:
+        """(codes, depth) every code, the one above it, and so on to the root; then -1."""
+        paths = [[number] for number in range(len(self.codes))]
+        for path in paths:
+            while (up := self.parent[path[-1]]) >= 0:
+                path.append(up)
+        depth = max(len(path) for path in paths)
+        return np.array([path + [-1] * (depth - len(path)) for path in paths])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """What the check found. `problems` is empty if, and only if, the certificate holds."""
+
+    shown: int
+    withheld: int
+    proven: int  # withheld cells that can be 1 … threshold
+    large: int  # withheld cells known to be the threshold or more
+    tables: int
+    problems: tuple[str, ...]
+
+
+def verify(
+    trees: Sequence[Tree],
+    state: Ints,
+    count: Ints,
+    threshold: int,
+    base: Ints,
+    tables: Sequence[tuple[Ints, Ints]],
+    large: Sequence[tuple[int, ...]],
+) -> Verdict:
+    """Check a certificate.
+
+    Args:
+        trees: the dimensions.
+        state: (codes of each dimension …) SHOWN, WITHHELD, BELOW or ABSENT.
+        count: same shape, the number of each shown cell.
+        threshold: the certificate says that cells can be 1 … threshold.
+        base: (lowest codes of each dimension …) counts.
+        tables: for each, (entries, dimensions) where it differs from the base, and (entries,) by how much.
+        large: the list, each cell as one number of a code for each dimension.
+    """
+    problems = _below(trees, state)
+    least = np.where(state == WITHHELD, 1, 0)
+    for listed in large:
+        if state[listed] != WITHHELD:
+            problems.append(f"{_name(trees, listed)} is on the list and is not withheld")
+        least[listed] = threshold
+    values = _sums(trees, base)
+    problems += _impossible(trees, values, state, count, least)
+    table, cell, after = _other_tables(trees, tables, values)
+    wrong = (after < least.reshape(-1)[cell]) | (
+        (state.reshape(-1)[cell] == SHOWN) & (after != values.reshape(-1)[cell])
+    )
+    problems += _impossible_tables(trees, table[wrong], cell[wrong], after[wrong])
+    met = _bits(values, threshold).reshape(-1)  # for every cell, bit v: it counts v in some possible table
+    right = ~np.isin(table, table[wrong])
+    np.bitwise_or.at(met, cell[right], _bits(after[right], threshold))
+    sought = (state == WITHHELD) & (least == 1)
+    every = (2 << threshold) - 2
+    proven = sought & (met.reshape(state.shape) == every)
+    for one in np.argwhere(sought & ~proven):
+        bits = int(met.reshape(state.shape)[tuple(one)])
+        possible = [value for value in range(1, threshold + 1) if bits >> value & 1]
+        problems.append(f"{_name(trees, one)} is withheld, and is shown to be possible only as {possible}")
+    return Verdict(
+        int((state == SHOWN).sum()),
+        int((state == WITHHELD).sum()),
+        int(proven.sum()),
+        len(large),
+        len(tables),
+        tuple(problems),
+    )
+
+
+def _bits(values: Ints, threshold: int) -> Ints:
+    """Bit v for a value v from 1 to the threshold, no bit for any other."""
+    return np.where((values >= 1) & (values <= threshold), np.int64(1) << np.clip(values, 0, threshold), 0)
+
+
+def _below(trees: Sequence[Tree], state: Ints) -> list[str]:
+    """Cells that are shown although something that sums them up is withheld."""
+    hidden = state == WITHHELD
+    for axis, tree in enumerate(trees):
+        along = np.moveaxis(hidden, axis, 0)
+        for number, up in enumerate(tree.parent):
+            if up >= 0:
+                along[number] |= along[up]
+    return [f"{_name(trees, cell)} is shown below a withheld cell" for cell in np.argwhere(hidden & (state == SHOWN))]
+
+
+def _sums(trees: Sequence[Tree], base: Ints) -> Ints:
+    """Every cell of a table of inner counts."""
+    for axis, tree in enumerate(trees):
+        inner = np.moveaxis(base, axis, 0)
+        out = np.zeros((len(tree.codes), *inner.shape[1:]), dtype=np.int64)
+        out[tree.lowest] = inner
+        for number in range(len(tree.codes) - 1, 0, -1):
+            out[tree.parent[number]] += out[number]
+        base = np.moveaxis(out, 0, axis)
+    return base
+
+
+def _impossible(trees: Sequence[Tree], values: Ints, state: Ints, count: Ints, least: Ints) -> list[str]:
+    """Where the base does not agree with what is published."""
+    wrong: Flags = (values < least) | ((state == SHOWN) & (values != count))
+    return [
+        f"the base is not possible: {_name(trees, cell)} would count {values[tuple(cell)]}"
+        for cell in np.argwhere(wrong)
+    ]
+
+
+def _impossible_tables(trees: Sequence[Tree], table: Ints, cell: Ints, after: Ints) -> list[str]:
+    """The tables that do not agree with what is published, each by one cell of those in which it does not."""
+    numbers, first = np.unique(table, return_index=True)
+    shape = tuple(len(tree.codes) for tree in trees)
+    return [
+        f"table {number} is not possible: {_name(trees, np.unravel_index(cell[i], shape))} would count {after[i]}"
+        for number, i in zip(numbers.tolist(), first.tolist(), strict=True)
+    ]
+
+
+def _other_tables(trees: Sequence[Tree], tables: Sequence[tuple[Ints, Ints]], values: Ints) -> tuple[Ints, Ints, Ints]:
+    """Which table changes which cell, and what it counts then: an inner cell's change is one of all that sum it up."""
+    shape = tuple(len(tree.codes) for tree in trees)
+    number = np.repeat(np.arange(len(tables)), [len(by) for _, by in tables])
+    where = np.concatenate([np.empty((0, len(trees)), dtype=np.int64), *(at for at, _ in tables)])
+    by = np.concatenate([np.empty(0, dtype=np.int64), *(change for _, change in tables)])
+    cell = np.zeros(len(by), dtype=np.int64)
+    for axis, tree in enumerate(trees):
+        above = tree.above()[tree.lowest][where[:, axis]]
+        entry, step = np.nonzero(above >= 0)
+        number, by, where = number[entry], by[entry], where[entry]
+        cell = cell[entry] * shape[axis] + above[entry, step]
+    size = int(np.prod(shape))
+    key, which = np.unique(number * size + cell, return_inverse=True)
+    change = np.zeros(len(key), dtype=np.int64)
+    np.add.at(change, which.reshape(-1), by)
+    return key // size, key % size, values.reshape(-1)[key % size] + change
+
+
+def _name(trees: Sequence[Tree], cell: Iterable[SupportsIndex]) -> str:
+    return " × ".join(tree.codes[number] for tree, number in zip(trees, cell, strict=True))
