@@ -35,12 +35,11 @@ class Protected:
         }
 
 
-def secure(table: Cells, policy: Policy) -> Protected:
+def secure(table: Cells, policy: Policy, exposed: tuple[CellRef, ...] = ()) -> Protected:
     """Protect a table, attack what would be published, coarsen what was found, until nothing is found.
 
-    Raises Unprotectable if it does not end.
+    `exposed` are cells known to be open beforehand (see `protect`). Raises Unprotectable if it does not end.
     """
-    exposed: tuple[CellRef, ...] = ()
     for rounds in range(1, ROUNDS + 1):
         safe = protect(table, policy, exposed)
         found = attack(Published.of(safe), table, policy.threshold)

@@ -93,7 +93,7 @@ def verify(
         if state[listed] != WITHHELD:
             problems.append(f"{_name(trees, listed)} is on the list and is not withheld")
         least[listed] = threshold
-    values = _sums(trees, base)
+    values = sums(trees, base)
     problems += _impossible(trees, values, state, count, least)
     table, cell, after = _other_tables(trees, tables, values)
     wrong = (after < least.reshape(-1)[cell]) | (
@@ -136,7 +136,7 @@ def _below(trees: Sequence[Tree], state: Ints) -> list[str]:
     return [f"{_name(trees, cell)} is shown below a withheld cell" for cell in np.argwhere(hidden & (state == SHOWN))]
 
 
-def _sums(trees: Sequence[Tree], base: Ints) -> Ints:
+def sums(trees: Sequence[Tree], base: Ints) -> Ints:
     """Every cell of a table of inner counts."""
     for axis, tree in enumerate(trees):
         inner = np.moveaxis(base, axis, 0)

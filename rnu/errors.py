@@ -98,6 +98,24 @@ class Busy(RnuError):
     exit_code = 9
 
 
+class CannotBeProtected(RnuError):
+    """A table stays open to attack whatever is withheld: show fewer crosses of it, or merge its categories."""
+
+    exit_code = 1
+
+
+class BadTable(RnuError):
+    """A table of counts is wrong: whoever made it mends the line."""
+
+    exit_code = 2
+
+
+class NotARelease(RnuError):
+    """A folder is not what `rnu protect` writes: whoever has it fetches it again."""
+
+    exit_code = 2
+
+
 def unexpected(error: Exception) -> RnuError:
     """A failure that nobody foresaw, told without a value: only what it was and where it happened."""
     frames = traceback.extract_tb(error.__traceback__)

@@ -17,16 +17,16 @@ from rnu.settings.types import CubesFile, Kind, PortalsFile, ProgrammesFile, Set
 File = TypeVar("File")
 
 
-def _read(path: Path, shape: type[File]) -> File:
+def read_toml(path: Path, shape: type[File], where: str = "") -> File:
     """Parse one TOML file into its frozen type; SettingsError with file, key and a suggestion."""
-    where = f"config/{path.name}"
+    where = where or f"config/{path.name}"
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(
             f"{path.name} cannot be read ({error.strerror})",
             where=str(path),
-            remedy="`rnu init DIR` makes a whole folder; point --home at it",
+            remedy="`rnu init DIR` makes a whole folder; point --home at it" if where.startswith("config/") else "",
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"not valid TOML: {error}", where=where, remedy="mend the line it names") from error
@@ -75,11 +75,11 @@ def _keys_beside(shape: Any, loc: tuple[int | str, ...]) -> list[str]:
 def load(home: Path) -> Settings:
     """Read and cross-check an institution's configuration. Raises SettingsError, never anything else."""
     config = home / "config"
-    programmes = _read(config / "programmes.toml", ProgrammesFile)
-    sources = _read(config / "sources.toml", SourcesFile)
-    cubes = _read(config / "cubes.toml", CubesFile)
-    portals = _read(config / "portals.toml", PortalsFile)
-    stewards = _read(config / "stewards.toml", StewardsFile)
+    programmes = read_toml(config / "programmes.toml", ProgrammesFile)
+    sources = read_toml(config / "sources.toml", SourcesFile)
+    cubes = read_toml(config / "cubes.toml", CubesFile)
+    portals = read_toml(config / "portals.toml", PortalsFile)
+    stewards = read_toml(config / "stewards.toml", StewardsFile)
     settings = Settings(
         home=home,
         programmes=programmes.programme,

@@ -1,0 +1,146 @@
+"""A table of counts as a file: inner cells, and totals that are checked."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonymize.tables import Cells, Dimension, Places
+from anonymize.verify import Tree, sums
+from rnu.errors import BadTable, SettingsError
+from rnu.standalone.spec import Hierarchy, Spec, crosses, flat, read_hierarchy
+
+MOST_COUNT = 10**12  # more than there are people, and far from where whole numbers end
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A dimension of the table in the order in which it is worked on: the tree first."""
+
+    column: str
+    tree: Hierarchy
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A table of counts, its dimensions and its design."""
+
+    spec: Spec
+    axes: tuple[Axis, ...]
+    crosses: tuple[int, ...]  # by level of the first dimension
+    counts: NDArray[np.int64]  # (lowest codes of each dimension …)
+
+    def cells(self) -> Cells:
+        """In the terms of `anonymize`: a branch that ends early goes on as its own only child."""
+        tree = self.axes[0].tree
+        return Cells(places(tree), dimensions(self.axes), self.counts[lowest(tree)])
+
+
+def places(tree: Hierarchy) -> Places:
+    """A tree of one depth."""
+    deepest = max(tree.depth)
+    paths = []
+    for number in tree.lowest:
+        path = [number]
+        while tree.parent[path[0]] >= 0:
+            path.insert(0, tree.parent[path[0]])
+        codes = [tree.codes[i] for i in path]
+        paths.append(codes + codes[-1:] * (deepest + 1 - len(codes)))
+    return Places.of(paths, tree.levels)
+
+
+def lowest(tree: Hierarchy) -> NDArray[np.int64]:
+    """For every lowest place of `places`, its number among the lowest codes of the tree."""
+    number = {tree.codes[code]: i for i, code in enumerate(tree.lowest)}
+    there = places(tree)
+    return np.array([number[there.codes[place]] for place in there.leaves.tolist()], dtype=np.int64)
+
+
+def dimensions(axes: Sequence[Axis]) -> tuple[Dimension, ...]:
+    """All dimensions but the tree."""
+    return tuple(Dimension(a.column, tuple(a.tree.codes[i] for i in a.tree.lowest)) for a in axes[1:])
+
+
+def read_table(path: Path, spec: Spec, spec_path: Path) -> Table:
+    """Counts of a CSV file; BadTable names the line that is wrong."""
+    columns = [d.column for d in spec.dimension]
+    rows = list(_rows(path, [*columns, spec.count]))
+    axes = [_axis(spec, i, rows, spec_path) for i in range(len(columns))]
+    index = [{code: number for number, code in enumerate(axis.tree.codes)} for axis in axes]
+    given: dict[tuple[int, ...], tuple[int, int]] = {}
+    for line, codes, text in rows:
+        at = []
+        for of, code, column in zip(index, codes, columns, strict=True):
+            if code not in of:
+                raise BadTable(f"'{code}' is no code of '{column}'", where=f"{path}, line {line}")
+            at.append(of[code])
+        if tuple(at) in given:
+            raise BadTable(f"the cell stands in line {given[tuple(at)][1]} already", where=f"{path}, line {line}")
+        given[tuple(at)] = (_count(text, path, line), line)
+    first = next((i for i, d in enumerate(spec.dimension) if d.hierarchy), 0)
+    order = [first, *(i for i in range(len(axes)) if i != first)]
+    table = _table(spec, tuple(axes[i] for i in order), {tuple(k[i] for i in order): v for k, v in given.items()}, path)
+    shown = crosses(spec, table.axes[0].tree, len(table.axes) - 1, str(spec_path))
+    return Table(spec, table.axes, shown, table.counts)
+
+
+def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...], str]]:
+    """Line number, codes and count of each row, as text."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            missing = [c for c in columns if c not in header]
+            if missing:
+                raise BadTable(f"there is no column '{missing[0]}'", where=f"{path}, line 1")
+            at = [header.index(c) for c in columns]
+            for row in reader:
+                if not row:
+                    continue
+                if len(row) != len(header):
+                    raise BadTable(
+                        f"{len(row)} values for {len(header)} columns", where=f"{path}, line {reader.line_num}"
+                    )
+                yield reader.line_num, tuple(row[i].strip() for i in at[:-1]), row[at[-1]].strip()
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadTable(f"the table cannot be read ({type(error).__name__})", where=str(path)) from error
+
+
+def _count(text: str, path: Path, line: int) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > MOST_COUNT:
+        raise BadTable("a count is a whole number, 0 or more", where=f"{path}, line {line}", remedy="mend the count")
+    return int(text)
+
+
+def _axis(spec: Spec, number: int, rows: Sequence[tuple[int, tuple[str, ...], str]], spec_path: Path) -> Axis:
+    dimension = spec.dimension[number]
+    if dimension.hierarchy:
+        return Axis(dimension.column, read_hierarchy(spec_path.parent / dimension.hierarchy))
+    categories = sorted({codes[number] for _, codes, _ in rows} - {dimension.total})
+    if not categories:
+        raise SettingsError(f"column '{dimension.column}' has no category but its total", where=str(spec_path))
+    return Axis(dimension.column, flat(dimension.total, categories, dimension.column))
+
+
+def _table(spec: Spec, axes: tuple[Axis, ...], given: dict[tuple[int, ...], tuple[int, int]], path: Path) -> Table:
+    """Inner counts; every total that the file gives must be their sum."""
+    inner = [{code: i for i, code in enumerate(axis.tree.lowest)} for axis in axes]
+    counts = np.zeros([len(one) for one in inner], dtype=np.int64)
+    totals = {}
+    for cell, (count, line) in given.items():
+        if all(code in of for code, of in zip(cell, inner, strict=True)):
+            counts[tuple(of[code] for code, of in zip(cell, inner, strict=True))] = count
+        else:
+            totals[cell] = (count, line)
+    every = sums([Tree(axis.tree.codes, axis.tree.parent) for axis in axes], counts)
+    for cell, (count, line) in totals.items():
+        if every[cell] != count:
+            raise BadTable(
+                f"a total is {count}, and what it sums up is {int(every[cell])}", where=f"{path}, line {line}"
+            )
+    return Table(spec, axes, (), counts)

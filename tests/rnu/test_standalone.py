@@ -1,0 +1,308 @@
+"""Anybody's table, by the command line: protected, proven, checked and attacked; and all that can be wrong with it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from rnu.cli import main
+
+SPEC = """
+count = "n"
+threshold = 5
+
+[[dimension]]
+column = "lugar"
+hierarchy = "lugar.csv"
+
+[[dimension]]
+column = "sexo"
+total = "Total"
+
+[[dimension]]
+column = "edad"
+total = "Total"
+
+[crosses]
+distrito = 1
+"""
+PLACES = """code,parent,level
+18,,region
+1801,18,provincia
+1802,18,provincia
+180101,1801,distrito
+180102,1801,distrito
+180103,1801,distrito
+180201,1802,distrito
+180202,1802,distrito
+"""
+DISTRICTS = ("180101", "180102", "180103", "180201", "180202")
+
+
+def rnu(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def write_rows(path: Path, rows: list[tuple[object, ...]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+def counts(seed: int = 1) -> list[tuple[object, ...]]:
+    rng = np.random.default_rng(seed)
+    rows: list[tuple[object, ...]] = [("lugar", "sexo", "edad", "n")]
+    for i, place in enumerate(DISTRICTS):
+        for sex in ("H", "M"):
+            for age in ("joven", "adulta", "mayor"):
+                count = int(rng.poisson((i + 1) * (0.6 if age == "mayor" else 5)))
+                if count:
+                    rows.append((place, sex, age, count))
+    return rows
+
+
+def inner() -> dict[tuple[str, ...], int]:
+    return {(str(r[0]), str(r[1]), str(r[2])): int(str(r[3])) for r in counts()[1:]}
+
+
+def inside(one: tuple[str, ...], cell: tuple[str, ...]) -> bool:
+    """Whether an inner cell is counted in a cell."""
+    return one[0].startswith(cell[0]) and cell[1] in ("Total", one[1]) and cell[2] in ("Total", one[2])
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> Path:
+    (tmp_path / "spec.toml").write_text(SPEC, encoding="utf-8")
+    (tmp_path / "lugar.csv").write_text(PLACES, encoding="utf-8")
+    write_rows(tmp_path / "table.csv", counts())
+    return tmp_path
+
+
+def protect(folder: Path, out: str = "out") -> Result:
+    return rnu("protect", folder / "table.csv", "--spec", folder / "spec.toml", "--out", folder / out)
+
+
+def cells(folder: Path) -> dict[tuple[str, ...], tuple[str, str]]:
+    with (folder / "cells.csv").open(encoding="utf-8") as file:
+        return {(r["lugar"], r["sexo"], r["edad"]): (r["n"], r["mark"]) for r in csv.DictReader(file)}
+
+
+# --- the way through -------------------------------------------------------------------------------------------------
+
+
+def test_a_table_is_protected_proven_and_stands_an_attack(given):
+    assert protect(given).exit_code == 0
+    out = given / "out"
+    assert sorted(p.name for p in out.iterdir()) == ["cells.csv", "certificate.json", "private", "report.json"]
+    shown = cells(out)
+    for cell, (value, mark) in shown.items():
+        true = sum(n for one, n in inner().items() if inside(one, cell))
+        assert value == (str(true) if not mark else "")
+        assert not (value and 0 < true < 5)
+    assert any(mark == "c" for _, mark in shown.values())
+    assert not any(len(place) == 6 and "Total" not in (sex, age) for place, sex, age in shown)
+    checked = rnu("verify", out, "--json")
+    assert checked.exit_code == 0
+    assert json.loads(checked.output)["proven"] > 0
+    assert rnu("attack", out).exit_code == 0
+
+
+def test_the_same_table_gives_the_same_bytes(given):
+    protect(given, "one")
+    protect(given, "two")
+    for name in ("cells.csv", "certificate.json", "report.json"):
+        assert (given / "one" / name).read_bytes() == (given / "two" / name).read_bytes()
+
+
+def test_public_files_say_nothing_that_the_cells_do_not(given):
+    """Made anew of a table in which only what is not shown differs, the certificate is the same."""
+    protect(given)
+    report = (given / "out" / "report.json").read_text("utf-8")
+    assert "primary" not in report
+    assert "primary" in (given / "out" / "private" / "report.json").read_text("utf-8")
+
+
+def test_a_branch_that_ends_early_and_a_table_without_a_tree(given):
+    (given / "lugar.csv").write_text(PLACES + "1803,18,provincia\n", encoding="utf-8")
+    write_rows(given / "table.csv", [*counts(), ("1803", "H", "joven", 30), ("1803", "M", "mayor", 3)])
+    assert protect(given).exit_code == 0
+    assert rnu("verify", given / "out").exit_code == 0
+    shown = cells(given / "out")
+    assert shown["1803", "Total", "Total"] == ("33", "")
+    assert shown["1803", "M", "Total"][1] != ""
+    plain = SPEC.replace('hierarchy = "lugar.csv"', 'total = "Total"').replace("[crosses]\ndistrito = 1\n", "")
+    (given / "spec.toml").write_text(plain, encoding="utf-8")
+    assert protect(given, "flat").exit_code == 0
+    assert rnu("verify", given / "flat").exit_code == 0
+
+
+def test_totals_may_be_there_and_are_checked(given):
+    rows = counts()
+    total = sum(int(r[3]) for r in rows[1:])
+    write_rows(given / "table.csv", [*rows, ("18", "Total", "Total", total)])
+    assert protect(given).exit_code == 0
+    write_rows(given / "table.csv", [*rows, ("18", "Total", "Total", total + 1)])
+    wrong = protect(given, "wrong")
+    assert wrong.exit_code == 2
+    assert f"line {len(rows) + 1}" in wrong.stderr
+    assert not (given / "wrong").exists()
+
+
+def test_what_else_is_known_is_put_in_and_found(given):
+    """Two columns and three rows, of which two are withheld: one number from elsewhere, and all four fall."""
+    spec = 'count = "n"\nthreshold = 5\n' + "".join(
+        f'[[dimension]]\ncolumn = "{column}"\ntotal = "Total"\n' for column in ("lugar", "sexo")
+    )
+    (given / "spec.toml").write_text(spec, encoding="utf-8")
+    rows = [("A", "H", 2), ("A", "M", 9), ("B", "H", 8), ("B", "M", 7), ("C", "H", 30), ("C", "M", 40)]
+    write_rows(given / "table.csv", [("lugar", "sexo", "n"), *rows])
+    assert protect(given).exit_code == 0
+    assert rnu("attack", given / "out").exit_code == 0
+    write_rows(given / "known.csv", [("lugar", "sexo", "n"), rows[2]])
+    found = rnu("attack", given / "out", "--known", given / "known.csv", "--json")
+    assert found.exit_code == 1
+    assert [(f["cell"]["place"], f["low"], f["high"]) for f in json.loads(found.output)["found"]] == [("A", 2, 2)]
+
+
+# --- what a check must refuse ----------------------------------------------------------------------------------------
+
+
+def test_a_changed_number_breaks_the_certificate(given):
+    protect(given)
+    path = given / "out" / "cells.csv"
+    lines = path.read_text("utf-8").splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("18,Total,Total"))
+    parts = lines[at].split(",")
+    lines[at] = ",".join([*parts[:3], str(int(parts[3]) + 1), parts[4]])
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    checked = rnu("verify", given / "out")
+    assert checked.exit_code == 1
+    assert "the base is not possible: 18 × Total × Total" in checked.output
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("tables", []), ("at_least_threshold", [[0, 0, 0]]), ("base", [])],
+)
+def test_a_certificate_that_leaves_something_out_does_not_hold(given, key, value):
+    protect(given)
+    path = given / "out" / "certificate.json"
+    raw = json.loads(path.read_text("utf-8"))
+    assert raw[key] != value
+    path.write_text(json.dumps(raw | {key: value}), encoding="utf-8")
+    assert rnu("verify", given / "out").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "{}",
+        "[",
+        '{"dimensions": 3}',
+        '{"at_least_threshold": [[99, 0, 0]]}',
+        '{"base": [1, 2]}',
+        '{"base": [99, 0, 0, 1]}',
+    ],
+)
+def test_a_folder_that_is_not_one_of_ours_is_no_verdict(given, raw):
+    protect(given)
+    path = given / "out" / "certificate.json"
+    good = json.loads(path.read_text("utf-8"))
+    try:
+        path.write_text(json.dumps(good | json.loads(raw)) if raw != "{}" else raw, encoding="utf-8")
+    except json.JSONDecodeError:
+        path.write_text(raw, encoding="utf-8")
+    checked = rnu("verify", given / "out")
+    assert checked.exit_code == 2
+    assert "Traceback" not in checked.output + checked.stderr
+
+
+# --- what can be wrong with a table ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (("180101", "X", "joven", -1), "whole number"),
+        (("180101", "X", "joven", "1.5"), "whole number"),
+        (("180101", "X", "joven", ""), "whole number"),
+        (("999999", "H", "joven", 3), "'999999' is no code of 'lugar'"),
+        (("180101", "H", "adulta", 3), "stands in line"),
+        (("180101", "H"), "2 values for 4 columns"),
+    ],
+)
+def test_a_wrong_line_is_named(given, row, said):
+    rows = [*counts(), row]
+    write_rows(given / "table.csv", rows)
+    wrong = protect(given)
+    assert wrong.exit_code == 2
+    assert said in wrong.stderr
+    assert f"line {len(rows)}" in wrong.stderr
+    assert not (given / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("180101,1801", "180101,1899", "line 5"),
+        ("1801,18,", "1801,,", "one root, this has 2"),
+        ("18,,region", "18,1801,region", "one root, this has 0"),
+        ("1802,18,provincia", "1802,180201,provincia", "above itself"),
+        ("180102,1801", "180101,1801", "stands twice"),
+        ("180103,1801,distrito", "180103,1801,barrio", "two names"),
+        ("code,parent", "codigo,padre", "columns code and parent"),
+    ],
+)
+def test_a_wrong_tree_is_told(given, old, new, said):
+    (given / "lugar.csv").write_text(PLACES.replace(old, new, 1), encoding="utf-8")
+    wrong = protect(given)
+    assert wrong.exit_code == 2
+    assert said in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("threshold = 5", "threshold = 2", "from 3 to 50"),
+        ("threshold = 5", "treshold = 5", "did you mean 'threshold'"),
+        ('count = "n"', 'count = "personas"', "no column 'personas'"),
+        ('column = "edad"', 'column = "sexo"', "same column"),
+        ("distrito = 1", "distritos = 1", "no level 'distritos'"),
+        ("distrito = 1", "provincia = 1\ndistrito = 2", "from 0 to 1 crosses"),
+        ('hierarchy = "lugar.csv"', 'hierarchy = "nada.csv"', "cannot be read"),
+        ('hierarchy = "lugar.csv"', "", "either `hierarchy` or `total`"),
+        ('column = "edad"\ntotal = "Total"', 'column = "edad"\nhierarchy = "lugar.csv"', "one tree"),
+    ],
+)
+def test_a_wrong_spec_is_told(given, old, new, said):
+    (given / "spec.toml").write_text(SPEC.replace(old, new, 1), encoding="utf-8")
+    wrong = protect(given)
+    assert wrong.exit_code == 2
+    assert said in wrong.stderr
+
+
+def test_a_table_of_three_persons_cannot_be_protected(given):
+    write_rows(
+        given / "table.csv", [("lugar", "sexo", "edad", "n"), ("180101", "H", "joven", 3), ("180102", "M", "mayor", 0)]
+    )
+    wrong = protect(given)
+    assert wrong.exit_code == 1
+    assert not (given / "out").exists()
+
+
+def test_a_folder_that_holds_something_is_left_alone(given):
+    (given / "out").mkdir()
+    (given / "out" / "mine.txt").write_text("mine", encoding="utf-8")
+    assert protect(given).exit_code != 0
+    assert [p.name for p in (given / "out").iterdir()] == ["mine.txt"]
+
+
+def test_a_file_that_is_not_there(given):
+    (given / "table.csv").unlink()
+    assert protect(given).exit_code == 2
+    assert rnu("verify", given / "nowhere").exit_code == 2
+    assert rnu("attack", given / "nowhere").exit_code == 2
