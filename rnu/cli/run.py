@@ -65,12 +65,11 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
     if outcome.release is None:
         names = ", ".join(outcome.waiting_for)
         return [
-            f"No release of {outcome.period} yet: the quorum waits for {names}.",
+            f"Nothing built of {outcome.period}: the quorum waits for {names}.",
             "  -> run again when they are in, or with --go to build without them",
         ]
     short = outcome.release.digest[:12]
-    state = "built and signed" if outcome.new else "is there already: nothing new"
-    return [
-        f"Release {outcome.period} r{outcome.release.revision} {state}.",
-        f"  -> rnu show {short}; another steward: rnu approve {short}",
-    ]
+    head = f"Release {outcome.period} r{outcome.release.revision}"
+    if not outcome.new:
+        return [f"{head} is there already: nothing new.", f"  -> rnu show {short}; rnu status says what comes next"]
+    return [f"{head} built and signed.", f"  -> rnu show {short}; another steward: rnu approve {short}"]

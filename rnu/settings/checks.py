@@ -290,8 +290,11 @@ def _check_coarser(cube: Cube, where: str) -> None:
     for programme, fewer in cube.coarser.items():
         for level, shown_there in fewer.items():
             _known(level, levels, f"{where}.coarser.{programme}")
-            for id in () if isinstance(shown_there, int) else shown_there:
-                _known(id, {d.id for d in cube.dimension}, f"{where}.coarser.{programme}.{level}")
+            here, ids = f"{where}.coarser.{programme}.{level}", () if isinstance(shown_there, int) else shown_there
+            for id in ids:
+                _known(id, {d.id for d in cube.dimension}, here)
+            if len(set(ids)) < len(ids):
+                raise SettingsError("a breakdown stands twice", where=here, remedy="name each once")
         shown = cube.crosses(programme)
         if list(shown) != sorted(shown, reverse=True) or shown[-1] < 0:
             raise SettingsError(

@@ -50,12 +50,15 @@ def _key(raw: object, loc: tuple[int | str, ...]) -> str:
     """Write a location as a person would look for it: source 'sis' fetch.how, not source.0.fetch.how."""
     words: list[str] = []
     for step in loc:
-        raw = raw[step] if (isinstance(raw, dict) and step in raw) or isinstance(raw, list) else None  # type: ignore[index]
-        if isinstance(step, int) and words:
+        if isinstance(step, str) and isinstance(raw, dict):
+            raw = raw.get(step)
+            words.append(step)
+        elif isinstance(step, int) and isinstance(raw, list) and words:
+            raw = raw[step]
             name = raw.get("id") or raw.get("name") if isinstance(raw, dict) else None
             words[-1] += f"[{name or step + 1}]"
         else:
-            words.append(str(step))
+            break  # what follows names a type that the value could have had
     return ".".join(words)
 
 

@@ -255,10 +255,11 @@ class Cube:
 
     def crosses(self, programme: str) -> tuple[int, ...]:
         """The most dimensions that each level shows of a programme at once, root first."""
-        fewer = self.coarser.get(programme, {})
-        most = (fewer.get(level.id, level.crosses) for level in self.level)
-        own = (m if isinstance(m, int) else len(m) for m in most)
-        return tuple(min(level.crosses, crosses) for level, crosses in zip(self.level, own, strict=True))
+        fewer, shown = self.coarser.get(programme, {}), []
+        for level, names in zip(self.level, self.broken_down(programme), strict=True):
+            own = fewer.get(level.id, level.crosses)
+            shown.append(min(level.crosses, len(names), own if isinstance(own, int) else len(own)))
+        return tuple(shown)
 
     def broken_down(self, programme: str) -> tuple[tuple[str, ...], ...]:
         """The dimensions that each level may break a programme down by, root first; unsaid, those of the one above."""

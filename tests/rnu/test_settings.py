@@ -233,6 +233,9 @@ def test_a_period_is_a_year_and_a_month(wrong):
         ("{ provincia = 0 }", "level above"),
         ("{ distrito = -1 }", "level above"),
         ('{ distrito = ["sexx"] }', "did you mean 'sexo'"),
+        ('{ provincia = ["sexo", "sexo"] }', "stands twice"),
+        ('{ distrito = "sexo" }', r"contigo\.distrito': input"),
+        ('{ distrito = ["sexo", 3] }', r"contigo\.distrito': input"),
         ('{ provincia = ["sexo"], distrito = ["cse"] }', "breaks down by 'cse', and the level above does not"),
     ],
 )
@@ -254,3 +257,10 @@ def test_a_programme_is_broken_down_by_what_its_design_names_and_by_no_more_furt
     assert cube.broken_down("sis") == (("sexo", "grupo_edad", "cse"),) * 4
     assert cube.broken_down("pension65") == (("sexo", "cse"), ("sexo", "cse"), ("sexo",), ("sexo",))
     assert cube.broken_down("cunamas")[2:] == (("sexo", "cse"), ("sexo", "cse"))
+
+
+def test_what_a_level_names_is_all_that_is_crossed_further_down(home):
+    change(home, "cubes.toml", "contigo = { provincia = 1, distrito = 0 }", 'contigo = { nacion = ["sexo", "cse"] }')
+    cube = next(c for c in load(home).cubes if c.id == "usuarios")
+    assert cube.crosses("contigo") == (2, 2, 2, 1)
+    assert cube.broken_down("contigo") == (("sexo", "cse"),) * 4
