@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.optimize import Bounds, LinearConstraint, milp
 
 from anonymize.attack import Published, attack
 from anonymize.errors import BadCells, Unprotectable
@@ -80,6 +82,37 @@ def narrowed(cells: Cells, safe: SafeCells) -> list[tuple[int, ...]]:
         if not missing:
             break
     return sorted(missing)
+
+
+def closed(cells: Cells, safe: SafeCells) -> list[tuple[tuple[int, ...], int]]:
+    """Cells at risk and whole values up to the threshold that they have in no possible table.
+
+    For who knows of each withheld cell whether it is at the threshold or above. Tables may be larger than `narrowed`
+    can write down: an integer program looks for one for each value, and each is held against all that is shown.
+    """
+    size = cells.counts.size
+    unit = np.eye(size, dtype=np.int64).reshape(size, *cells.counts.shape)
+    sums = np.stack([add_margins(one, safe.places).reshape(-1) for one in unit]).T  # (cells, unknowns)
+    truth, marks, k = sums @ cells.counts.reshape(-1), safe.marks.reshape(-1), safe.threshold
+    told = marks <= Mark.WITHHELD
+    low = np.where(marks == Mark.SHOWN, truth, np.where(truth >= k, k, 1))[told]
+    high = np.where(marks == Mark.SHOWN, truth, truth.sum())[told]
+    tables, missing = [truth], []
+    for cell, value in product(np.flatnonzero((truth > 0) & (truth < k)).tolist(), range(1, k + 1)):
+        if any(table[cell] == value for table in tables):
+            continue
+        rows = LinearConstraint(np.vstack([sums[told], sums[cell]]), np.append(low, value), np.append(high, value))
+        found = milp(np.zeros(size), integrality=np.ones(size), bounds=Bounds(0, np.inf), constraints=rows)
+        if found.x is None:
+            missing.append((tuple(int(i) for i in np.unravel_index(cell, safe.marks.shape)), value))
+            continue
+        inner = np.round(found.x).astype(np.int64)
+        tables.append(sums @ inner)
+        assert tables[-1][cell] == value
+        assert inner.min() >= 0
+        assert (low <= tables[-1][told]).all()
+        assert (tables[-1][told] <= high).all()
+    return missing
 
 
 # --- by hand -------------------------------------------------------------------------------------------------------
@@ -290,6 +323,20 @@ def test_every_whole_value_stays_possible_for_every_cell_at_risk(made: tuple[Cel
         assert narrowed(cells, safe) == []
 
 
+@settings(QUIET, max_examples=100)
+@given(
+    st.sampled_from([(3, 2, 2), (3, 2, 3)]).flatmap(lambda shape: arrays(np.int64, shape, elements=st.integers(0, 9))),
+    st.sampled_from([4, 5]),
+    st.sampled_from([(2, 2), (2, 1), (1, 1)]),
+)
+def test_who_knows_which_withheld_cells_are_large_must_hold_every_value_for_possible(
+    counts: np.ndarray, threshold: int, crosses: tuple[int, ...]
+):
+    cells = two_levels(counts.tolist())
+    safe = protected(cells, Policy(threshold, crosses, dominance=2.0))
+    assert safe is None or closed(cells, safe) == []
+
+
 @QUIET
 @given(tables(most_inner=24, largest=20))
 def test_what_is_shown_is_true_and_nothing_else_is_told(made: tuple[Cells, Policy]):
@@ -386,6 +433,16 @@ def test_the_outsider_of_these_tests_finds_what_is_too_narrow():
     marks[1, 0] = Mark.WITHHELD
     careless = SafeCells(cells.places, cells.dimensions, np.where(marks == 0, truth, -1), marks, 5)
     assert narrowed(cells, careless) == [(1, 0)]
+
+
+def test_the_outsider_of_these_tests_who_knows_which_cells_are_large_sees_more():
+    # the 2 could be 4 or 5 only if one of the sixes were less than 5
+    cells = two_levels([[2, 6], [6, 30], [40, 50]])
+    truth = cells.with_margins()
+    marks = np.zeros(truth.shape, dtype=np.uint8)
+    marks[1:3, :2] = Mark.WITHHELD
+    careless = SafeCells(cells.places, cells.dimensions, np.where(marks == 0, truth, -1), marks, 5)
+    assert closed(cells, careless) == [((1, 0), 4), ((1, 0), 5)]
 
 
 def test_product_of_margins_is_the_layout_the_outsider_assumes():
