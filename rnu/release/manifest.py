@@ -70,5 +70,6 @@ def _changed(folder: Path, digest: str, what: str) -> ReviewRequired:
     return ReviewRequired(
         f"release {digest[:12]} is not what was signed: {what}",
         where=str(folder),
-        remedy="build the period again and compare digests; publish nothing from this folder",
+        remedy="build the period again and compare digests; publish nothing from this folder: if the digest is another "
+        "one now, `rnu return` takes this release's approval back",
     )
