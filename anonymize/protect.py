@@ -30,6 +30,7 @@ from anonymize.protection.blocks import Change
 from anonymize.protection.design import Design, by_level, coarsened, planned, standing, without_dominated
 from anonymize.protection.lattice import Flags, Ints, Lattice, subcrosses
 from anonymize.protection.moves import PLENTY, Move, Offers, Swaps, offers
+from anonymize.protection.prices import prices
 from anonymize.protection.proofs import Needs, Proofs, at_risk
 from anonymize.protection.walk import Types
 from anonymize.tables import CellRef, Cells, Mark, SafeCells
@@ -63,11 +64,12 @@ class ProtectionFacts:
     levels: tuple[LevelFacts, ...]
 
 
-def protect(cells: Cells, policy: Policy, exposed: Collection[CellRef] = ()) -> SafeCells:
+def protect(cells: Cells, policy: Policy, exposed: Collection[CellRef] = (), key: bytes = b"") -> SafeCells:
     """Withhold until every cell at risk keeps all whole values from 1 to the threshold open.
 
     `exposed` are cells that an attack brought to light in spite of it, for instance with figures that this table does
     not know of: for each, as often as it is named, the finest cross in its way is dropped.
+    With a secret `key` the choice of what is withheld hangs on it, so that nobody can replay it.
     Raises Unprotectable if not even the nation's total can stand, BadCells if the policy is no design.
 
     >>> from anonymize.tables import Dimension, Places
@@ -86,9 +88,10 @@ def protect(cells: Cells, policy: Policy, exposed: Collection[CellRef] = ()) -> 
     for ref in exposed:
         design = _coarser(lattice, design, *lattice.find(ref))
     tables: list[Change] = []
+    alone = prices(lattice, key)
     while True:
         swaps = Swaps(lattice)
-        board = Board(lattice, design, swaps, Proofs(lattice, needs, Types(lattice), swaps, tables))
+        board = Board(lattice, design, swaps, Proofs(lattice, needs, Types(lattice), swaps, tables), alone)
         board.cover()
         if len(board.design.drops) == len(design.drops):
             return _published(board, policy)
@@ -164,8 +167,9 @@ class Board:
     design: Design
     swaps: Swaps
     proofs: Proofs
+    alone: Ints  # (places, cells) price of withholding each cell alone
     marks: NDArray[np.uint8] = field(init=False)
-    prices: Ints = field(init=False)  # of withholding a cell: its persons and those of all shown cells below, + 1 each
+    prices: Ints = field(init=False)  # of withholding a cell: its own and that of all shown cells below
 
     def __post_init__(self) -> None:
         self.marks = self.design.marks(self.lattice)
@@ -283,7 +287,7 @@ class Board:
         if smaller is None:
             return PLENTY - 1
         gone = (self.marks == Mark.SHOWN) & ~smaller.shows[:, self.lattice.cross]
-        return int((self.lattice.values[gone] + 1).sum())
+        return int(self.alone[gone].sum())
 
     def _shown_corners(self, move: Move) -> list[tuple[int, int]]:
         corners = self.swaps.of(move.cell, move.cross).corners[move.alternative].tolist()
@@ -320,7 +324,7 @@ class Board:
             yield from zip(place[part].tolist(), cell[part].tolist(), strict=True)
 
     def _reprice(self) -> None:
-        self.prices = self.lattice.sum_finer(np.where(self.marks == Mark.SHOWN, self.lattice.values + 1, 0))
+        self.prices = self.lattice.sum_finer(np.where(self.marks == Mark.SHOWN, self.alone, 0))
 
     def _coarsen(self, place: int, cell: int) -> None:
         """Drop the cross that stands in a cell's way. What is proven stays proven: less is shown."""

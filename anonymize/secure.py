@@ -35,13 +35,14 @@ class Protected:
         }
 
 
-def secure(table: Cells, policy: Policy, exposed: tuple[CellRef, ...] = ()) -> Protected:
+def secure(table: Cells, policy: Policy, exposed: tuple[CellRef, ...] = (), key: bytes = b"") -> Protected:
     """Protect a table, attack what would be published, coarsen what was found, until nothing is found.
 
-    `exposed` are cells known to be open beforehand (see `protect`). Raises Unprotectable if it does not end.
+    `exposed` are cells known to be open beforehand, and `key` is secret (see `protect`). Raises Unprotectable if it
+    does not end.
     """
     for rounds in range(1, ROUNDS + 1):
-        safe = protect(table, policy, exposed)
+        safe = protect(table, policy, exposed, key)
         found = attack(Published.of(safe), table, policy.threshold)
         if not found:
             return Protected(safe, facts(table, policy, safe), rounds)

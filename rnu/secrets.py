@@ -80,6 +80,14 @@ def ledger_address(home: Path, environment: Mapping[str, str]) -> str:
     return _private_text(path, "write the database's address there").strip() if path.exists() else ""
 
 
+def noise_key(path: Path) -> bytes:
+    """The secret that a choice of withheld cells hangs on: whatever bytes a private file holds, 16 or more."""
+    found = _private_bytes(path, "make one: (umask 077; head -c 32 /dev/urandom > FILE)")
+    if len(found) < 16:
+        raise SettingsError("a key has 16 bytes or more", where=str(path))
+    return found
+
+
 def new_signing_key(path: Path) -> Ed25519PrivateKey:
     """Make a steward's key and keep it in a file that only its owner can read; an existing file stays as it is."""
     key = Ed25519PrivateKey.generate()
@@ -94,13 +102,20 @@ def public_half(key: Ed25519PrivateKey) -> str:
 
 def _private_text(path: Path, remedy: str) -> str:
     try:
+        return _private_bytes(path, remedy).decode("ascii")
+    except UnicodeDecodeError as error:
+        raise SettingsError("the key cannot be read", where=str(path), remedy=remedy) from error
+
+
+def _private_bytes(path: Path, remedy: str) -> bytes:
+    try:
         mode = path.stat().st_mode
         if mode & 0o077:
             raise SettingsError(
                 f"others can read this key (mode {mode & 0o777:04o})", where=str(path), remedy=f"chmod 600 {path}"
             )
-        return path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
+        return path.read_bytes()
+    except OSError as error:
         raise SettingsError("the key cannot be read", where=str(path), remedy=remedy) from error
 
 

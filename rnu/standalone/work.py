@@ -43,15 +43,18 @@ class Outcome:
     at_least_threshold: int
 
 
-def protect(table_path: Path, spec_path: Path, out: Path) -> Outcome:
-    """Protect a table and write it with its certificate; CannotBeProtected if none holds."""
+def protect(table_path: Path, spec_path: Path, out: Path, key: bytes = b"") -> Outcome:
+    """Protect a table and write it with its certificate; CannotBeProtected if none holds.
+
+    What is withheld hangs on the key, so that nobody without it can replay the choice.
+    """
     table = read_table(table_path, read_spec(spec_path), spec_path)
     cells = table.cells()
     policy = Policy(table.spec.threshold, table.crosses, dominance=NEVER)
     exposed: tuple[CellRef, ...] = ()
     try:
         for _ in range(ROUNDS):
-            made = secure(cells, policy, exposed)
+            made = secure(cells, policy, exposed, key)
             certificate = certify(made.safe)
             at_risk = _at_risk(certificate, cells.with_margins(), made.safe, policy.threshold)
             if not at_risk:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from rnu import secrets
 from rnu.cli import main
 
 SPEC = """
@@ -116,6 +117,32 @@ def test_the_same_table_gives_the_same_bytes(given):
     protect(given, "two")
     for name in ("cells.csv", "certificate.json", "report.json"):
         assert (given / "one" / name).read_bytes() == (given / "two" / name).read_bytes()
+
+
+def test_what_is_withheld_hangs_on_the_key_and_is_proven_with_any(given):
+    path = given / "noise.key"
+    seen = set()
+    for number in range(6):
+        path.unlink(missing_ok=True)
+        secrets.write_private(path, f"a secret of its own, number {number}")
+        made = rnu(
+            "protect", given / "table.csv", "--spec", given / "spec.toml", "--out", given / str(number),
+            "--key-file", path,
+        )  # fmt: skip
+        assert made.exit_code == 0
+        assert rnu("verify", given / str(number)).exit_code == 0
+        seen.add((given / str(number) / "cells.csv").read_bytes())
+    assert len(seen) > 1
+    assert b"secret" not in b"".join(p.read_bytes() for p in (given / "0").rglob("*") if p.is_file())
+
+
+def test_a_key_is_private_and_long_enough(given):
+    path = given / "noise.key"
+    words = ("protect", given / "table.csv", "--spec", given / "spec.toml", "--out", given / "out", "--key-file", path)
+    secrets.write_private(path, "short")
+    assert "16 bytes or more" in rnu(*words).stderr
+    path.chmod(0o644)
+    assert "chmod 600" in rnu(*words).stderr
 
 
 def test_public_files_say_nothing_that_the_cells_do_not(given):
