@@ -2,7 +2,7 @@
 
 Who knows the method can replay it on every table that agrees with the published cells and strike out those for which
 it would have withheld others: the choice of partners tells of the values. With prices that hang on a secret key as well
-the replay does not lead back to one table (measured in `bench/replay.py`).
+nobody replays it without the key.
 """
 
 from __future__ import annotations
