@@ -292,7 +292,9 @@ def test_a_sources_jobs_are_told_in_spanish(portal, editor, admin, source, deliv
     deliver(month)
     supervisor.stop("worker")
     job = start(admin, made)
-    under_way = read()
+    deadline = time.monotonic() + 30  # until the job has been taken from its queue
+    while (under_way := read()).count("En marcha") < 2 and time.monotonic() < deadline:
+        time.sleep(0.5)
     supervisor.start("worker", lambda: True)
     finished(admin, job)
     ended = read()
