@@ -83,7 +83,8 @@ def harvest(bench: Bench, what: Harvest, asked: Request) -> Answer:
         return Answer(said, _facts(institution.ledger, intake, "returned"), State.REFUSED)
     if build_is_due(institution, period) and not _is_asked_for(institution.ledger, Build(str(period))):
         request.ask(institution.ledger, Build(str(period)), ITSELF)
-    new = new or intake.at >= asked.at  # taken in by a worker that was ended before it could say so
+    # or taken in by a worker that was ended before it could say so: moments are whole seconds and do not tell alone
+    new = new or (len(institution.ledger.receipts(asked.id)) > 1 and intake.at >= asked.at)
     said = f"{source.title}: {'entrega recibida' if new else 'sin cambios desde la última vez'}."
     return Answer(said, _facts(institution.ledger, intake, "new" if new else "unchanged"))
 
