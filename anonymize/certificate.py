@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from anonymize.attack.program import solver_of
 from anonymize.attack.system import Published, System
 from anonymize.errors import Unprotectable
 from anonymize.protection.blocks import Change, agrees
@@ -34,7 +35,7 @@ from anonymize.protection.lattice import Flags, Ints, Lattice
 from anonymize.protection.moves import Swaps
 from anonymize.protection.proofs import Needs, Proofs
 from anonymize.protection.walk import Types
-from anonymize.tables import TOTAL, CellRef, Cells, Mark, SafeCells
+from anonymize.tables import TOTAL, CellRef, Cells, Mark, SafeCells, indices_of, names_of
 from anonymize.verify import ABSENT, BELOW, SHOWN, WITHHELD, Tree, Verdict, verify
 
 Floats = NDArray[np.float64]
@@ -65,7 +66,7 @@ def certify(safe: SafeCells) -> Certificate:
         witnesses = Witnesses.around(safe, base, large)
         unproven = witnesses.search(withheld & ~large)
         if not unproven.any():
-            return Certificate(base, tuple(witnesses.sparse()), _refs(safe, large))
+            return Certificate(base, tuple(witnesses.sparse()), names_of(safe.places, safe.dimensions, large))
         large |= unproven
     raise Unprotectable(f"no certificate was found in {ROUNDS} rounds")
 
@@ -83,14 +84,10 @@ def check(safe: SafeCells, certificate: Certificate) -> Verdict:
     for axis in range(1, marks.ndim):
         marks, values = np.roll(marks, 1, axis), np.roll(values, 1, axis)
     state = np.select([marks == int(mark) for mark in STATES], list(STATES.values()))
-    number = [{code: i for i, code in enumerate(tree.codes)} for tree in trees[1:]]
-    place = {
-        (safe.places.levels[int(level)], code): i
-        for i, (level, code) in enumerate(zip(safe.places.level, safe.places.codes, strict=True))
-    }
+    sizes = [len(d.categories) + 1 for d in safe.dimensions]
     listed = [
-        (place[ref.level, ref.place], *(of[c] for of, c in zip(number, ref.categories, strict=True)))
-        for ref in certificate.large
+        (place, *((c + 1) % size for c, size in zip(at, sizes, strict=True)))
+        for place, *at in indices_of(safe.places, safe.dimensions, certificate.large)
     ]
     return verify(trees, state, values, safe.threshold, certificate.base, certificate.tables, listed)
 
@@ -106,35 +103,20 @@ def _too_small(base: Ints, safe: SafeCells, large: Flags) -> bool:
 
 def _interior(system: System, safe: SafeCells, large: Flags) -> Floats:
     """A table far from all bounds that agrees with what is published and with the list: (unknowns,)."""
-    listed = system.sums(_refs(safe, large))
-    matrix = sparse.csc_array(sparse.vstack([system.matrix[:, system.columns], listed]))
-    lp = highspy.HighsLp()
-    lp.num_row_, lp.num_col_ = matrix.shape
-    lp.col_cost_, lp.col_lower_ = np.zeros(matrix.shape[1]), np.zeros(matrix.shape[1])
-    lp.col_upper_ = np.full(matrix.shape[1], np.inf)
-    lp.row_lower_ = np.concatenate([system.low, np.full(listed.shape[0], float(safe.threshold))])
-    lp.row_upper_ = np.concatenate([system.high, np.full(listed.shape[0], np.inf)])
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
-    solver = _solver()
+    listed = system.sums(names_of(safe.places, safe.dimensions, large))
+    matrix = sparse.csr_array(sparse.vstack([system.matrix[:, system.columns], listed]))
+    low = np.concatenate([system.low, np.full(listed.shape[0], float(safe.threshold))])
+    high = np.concatenate([system.high, np.full(listed.shape[0], np.inf)])
+    columns = matrix.shape[1]
+    solver = solver_of(matrix, low, high, np.full(columns, np.inf), np.zeros(columns))
     solver.setOptionValue("solver", "ipm")
     solver.setOptionValue("run_crossover", "off")
-    solver.passModel(lp)
     solver.run()
     if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         raise Unprotectable("no table agrees with what is published")
     table = np.zeros(len(system.free))
     table[system.columns] = np.maximum(np.array(solver.getSolution().col_value), 0)
     return table
-
-
-def _refs(safe: SafeCells, which: Flags) -> tuple[CellRef, ...]:
-    names = [(*dimension.categories, TOTAL) for dimension in safe.dimensions]
-    levels, codes = safe.places.levels, safe.places.codes
-    return tuple(
-        CellRef(levels[int(safe.places.level[g])], codes[g], tuple(n[c] for n, c in zip(names, at, strict=True)))
-        for g, *at in np.argwhere(which).tolist()
-    )
 
 
 def round_down(safe: SafeCells, interior: Floats, large: Flags) -> Ints:
@@ -222,21 +204,13 @@ class Rounding:
 def _whole(matrix: sparse.csr_array, low: Floats, high: Floats, target: Floats, width: int) -> Ints | None:
     """The nearest whole numbers with low <= matrix x <= high, within floor and ceiling widened so far; None if none."""
     floor = np.floor(target + 1e-9)
-    by_column = sparse.csc_array(matrix, dtype=np.float64)
-    lp = highspy.HighsLp()
-    lp.num_row_, lp.num_col_ = matrix.shape
-    lp.col_cost_ = 1 - 2 * (target - floor)
-    lp.col_lower_ = np.maximum(floor - width, 0)
-    lp.col_upper_ = np.ceil(target - 1e-9) + width
-    lp.row_lower_, lp.row_upper_ = low, high
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_, lp.a_matrix_.index_ = by_column.indptr, by_column.indices
-    lp.a_matrix_.value_ = by_column.data
-    lp.integrality_ = [highspy.HighsVarType.kInteger] * matrix.shape[1]
-    solver = _solver()
+    columns = matrix.shape[1]
+    upper, lower = np.ceil(target - 1e-9) + width, np.maximum(floor - width, 0)
+    solver = solver_of(matrix, low, high, upper, 1 - 2 * (target - floor), lower)
+    whole = np.full(columns, int(highspy.HighsVarType.kInteger), dtype=np.uint8)
+    solver.changeColsIntegrality(columns, np.arange(columns, dtype=np.int32), whole)
     solver.setOptionValue("mip_max_nodes", NODES)
     solver.setOptionValue("mip_max_improving_sols", 1)
-    solver.passModel(lp)
     solver.run()
     solution = solver.getSolution()
     if not solution.value_valid:
@@ -244,13 +218,6 @@ def _whole(matrix: sparse.csr_array, low: Floats, high: Floats, target: Floats, 
     found = np.round(np.array(solution.col_value)).astype(np.int64)
     said = matrix @ found
     return found if (found >= 0).all() and (said >= low).all() and (said <= high).all() else None
-
-
-def _solver() -> highspy.Highs:
-    solver = highspy.Highs()  # type: ignore[no-untyped-call]
-    solver.silent()
-    solver.setOptionValue("threads", 1)
-    return solver
 
 
 # --- the tables ------------------------------------------------------------------------------------------------------

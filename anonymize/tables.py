@@ -131,6 +131,31 @@ class CellRef:
     categories: tuple[str, ...]
 
 
+def names_of(places: Places, dimensions: Sequence[Dimension], which: NDArray[np.bool_]) -> tuple[CellRef, ...]:
+    """The names of cells (places, categories + 1 …), place by place."""
+    categories = [(*dimension.categories, TOTAL) for dimension in dimensions]
+    return tuple(
+        CellRef(
+            places.levels[int(places.level[place])],
+            places.codes[place],
+            tuple(names[c] for names, c in zip(categories, at, strict=True)),
+        )
+        for place, *at in np.argwhere(which).tolist()
+    )
+
+
+def indices_of(places: Places, dimensions: Sequence[Dimension], refs: Sequence[CellRef]) -> tuple[tuple[int, ...], ...]:
+    """Where cells of these names stand in an array (places, categories + 1 …)."""
+    number = {
+        (places.levels[int(level)], code): place
+        for place, (level, code) in enumerate(zip(places.level, places.codes, strict=True))
+    }
+    categories = [(*dimension.categories, TOTAL) for dimension in dimensions]
+    return tuple(
+        (number[r.level, r.place], *(n.index(c) for n, c in zip(categories, r.categories, strict=True))) for r in refs
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Drop:
     """A cross that is not shown below a place, though the design would: public, because its rows are missing."""

@@ -41,7 +41,7 @@ class Program:
     @cached_property
     def _single(self) -> highspy.Highs:
         columns = self.matrix.shape[1]
-        solver = _solver(self.matrix, self.low, self.high, np.full(columns, np.inf), np.zeros(columns))
+        solver = solver_of(self.matrix, self.low, self.high, np.full(columns, np.inf), np.zeros(columns))
         solver.setOptionValue("presolve", "off")  # many small programs, each from the last one's corner
         return solver
 
@@ -62,7 +62,7 @@ class Program:
         high = np.concatenate([self.high, np.full(many, np.inf) if most else bound])
         upper = np.concatenate([np.full(columns, np.inf), bound if most else np.full(many, np.inf)])
         cost = np.concatenate([np.zeros(columns), np.full(many, -1.0 if most else 1.0)])
-        solver = _solver(sparse.csr_array(matrix), low, high, upper, cost)
+        solver = solver_of(sparse.csr_array(matrix), low, high, upper, cost)
         return _point(solver, columns)
 
     def least(self, sums: sparse.csr_array) -> float:
@@ -97,12 +97,15 @@ def _point(solver: highspy.Highs, columns: int) -> Floats | None:
     return np.array(solver.getSolution().col_value)[:columns]
 
 
-def _solver(matrix: sparse.csr_array, low: Floats, high: Floats, upper: Floats, cost: Floats) -> highspy.Highs:
-    """A program min cost x, low <= matrix x <= high, 0 <= x <= upper, stopped by iterations alone."""
+def solver_of(
+    matrix: sparse.csr_array, low: Floats, high: Floats, upper: Floats, cost: Floats, lower: Floats | None = None
+) -> highspy.Highs:
+    """A program min cost x, low <= matrix x <= high, lower (else 0) <= x <= upper, stopped by iterations alone."""
     by_column = sparse.csc_array(matrix)
     lp = highspy.HighsLp()
     lp.num_row_, lp.num_col_ = matrix.shape
-    lp.col_cost_, lp.col_lower_, lp.col_upper_ = cost, np.zeros(len(cost)), upper
+    lp.col_cost_, lp.col_upper_ = cost, upper
+    lp.col_lower_ = np.zeros(len(cost)) if lower is None else lower
     lp.row_lower_, lp.row_upper_ = low, high
     lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     lp.a_matrix_.start_, lp.a_matrix_.index_ = by_column.indptr, by_column.indices

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from anonymize.tables import LETTERS, TOTAL, CellRef, Cells, Dimension, Mark, Places, SafeCells
+from anonymize.tables import LETTERS, TOTAL, CellRef, Cells, Dimension, Mark, Places, SafeCells, names_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -53,13 +53,7 @@ class Published:
 def at_risk(cells: Cells, threshold: int) -> tuple[CellRef, ...]:
     """All cells, of every place and cross, with fewer than a threshold of persons. The owner's knowledge."""
     values = cells.with_margins()
-    names = [(*dimension.categories, TOTAL) for dimension in cells.dimensions]
-    found = np.argwhere((values > 0) & (values < threshold)).tolist()
-    levels, codes = cells.places.levels, cells.places.codes
-    return tuple(
-        CellRef(levels[int(cells.places.level[g])], codes[g], tuple(n[c] for n, c in zip(names, at, strict=True)))
-        for g, *at in found
-    )
+    return names_of(cells.places, cells.dimensions, (values > 0) & (values < threshold))
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ File = TypeVar("File")
 
 def read_toml(path: Path, shape: type[File], where: str = "") -> File:
     """Parse one TOML file into its frozen type; SettingsError with file, key and a suggestion."""
+    remedy = "" if where else "`rnu init DIR` makes a whole folder; point --home at it"
     where = where or f"config/{path.name}"
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -26,7 +27,7 @@ def read_toml(path: Path, shape: type[File], where: str = "") -> File:
         raise SettingsError(
             f"{path.name} cannot be read ({error.strerror})",
             where=str(path),
-            remedy="`rnu init DIR` makes a whole folder; point --home at it" if where.startswith("config/") else "",
+            remedy=remedy,
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"not valid TOML: {error}", where=where, remedy="mend the line it names") from error

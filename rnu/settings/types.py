@@ -258,7 +258,7 @@ class Cube:
         fewer, shown = self.coarser.get(programme, {}), []
         for level, names in zip(self.level, self.broken_down(programme), strict=True):
             own = fewer.get(level.id, level.crosses)
-            shown.append(min(level.crosses, len(names), own if isinstance(own, int) else len(own)))
+            shown.append(min(level.crosses, len(names), own if isinstance(own, int) else len(names)))
         return tuple(shown)
 
     def broken_down(self, programme: str) -> tuple[tuple[str, ...], ...]:

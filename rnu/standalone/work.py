@@ -18,7 +18,7 @@ from anonymize.certificate import Certificate, certify
 from anonymize.errors import Unprotectable
 from anonymize.policy import Policy
 from anonymize.secure import secure
-from anonymize.tables import LETTERS, TOTAL, CellRef, Mark, SafeCells
+from anonymize.tables import LETTERS, TOTAL, CellRef, Mark, SafeCells, indices_of
 from anonymize.verify import BELOW, SHOWN, WITHHELD, Verdict
 from anonymize.verify import verify as check
 from rnu.errors import BadTable, CannotBeProtected
@@ -83,17 +83,8 @@ def protect(table_path: Path, spec_path: Path, out: Path, key: bytes = b"") -> O
 
 def _at_risk(certificate: Certificate, values: np.ndarray, safe: SafeCells, threshold: int) -> tuple[CellRef, ...]:
     """Cells on a certificate's list that are at risk for all that: the process did not find their proof."""
-    number = {
-        (safe.places.levels[int(level)], code): i
-        for i, (level, code) in enumerate(zip(safe.places.level, safe.places.codes, strict=True))
-    }
-    names = [(*d.categories, TOTAL) for d in safe.dimensions]
-    return tuple(
-        ref
-        for ref in certificate.large
-        if values[(number[ref.level, ref.place], *(n.index(c) for n, c in zip(names, ref.categories, strict=True)))]
-        < threshold
-    )
+    at = indices_of(safe.places, safe.dimensions, certificate.large)
+    return tuple(ref for ref, cell in zip(certificate.large, at, strict=True) if values[cell] < threshold)
 
 
 def verify(release: Path) -> Verdict:

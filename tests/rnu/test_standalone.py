@@ -273,40 +273,29 @@ def test_a_wrong_line_is_named(given, row, said):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("file", "old", "new", "said"),
     [
-        ("180101,1801", "180101,1899", "line 5"),
-        ("1801,18,", "1801,,", "one root, this has 2"),
-        ("18,,region", "18,1801,region", "one root, this has 0"),
-        ("1802,18,provincia", "1802,180201,provincia", "above itself"),
-        ("180102,1801", "180101,1801", "stands twice"),
-        ("180103,1801,distrito", "180103,1801,barrio", "two names"),
-        ("code,parent", "codigo,padre", "columns code and parent"),
+        ("lugar.csv", "180101,1801", "180101,1899", "line 5"),
+        ("lugar.csv", "1801,18,", "1801,,", "one root, this has 2"),
+        ("lugar.csv", "18,,region", "18,1801,region", "one root, this has 0"),
+        ("lugar.csv", "1802,18,provincia", "1802,180201,provincia", "above itself"),
+        ("lugar.csv", "180102,1801", "180101,1801", "stands twice"),
+        ("lugar.csv", "180103,1801,distrito", "180103,1801,barrio", "two names"),
+        ("lugar.csv", "code,parent", "codigo,padre", "columns code and parent"),
+        ("spec.toml", "threshold = 5", "threshold = 2", "from 3 to 50"),
+        ("spec.toml", "threshold = 5", "treshold = 5", "did you mean 'threshold'"),
+        ("spec.toml", 'count = "n"', 'count = "personas"', "no column 'personas'"),
+        ("spec.toml", 'column = "edad"', 'column = "sexo"', "same column"),
+        ("spec.toml", "distrito = 1", "distritos = 1", "no level 'distritos'"),
+        ("spec.toml", "distrito = 1", "provincia = 1\ndistrito = 2", "from 0 to 1 crosses"),
+        ("spec.toml", 'hierarchy = "lugar.csv"', 'hierarchy = "nada.csv"', "cannot be read"),
+        ("spec.toml", 'hierarchy = "lugar.csv"', "", "either `hierarchy` or `total`"),
+        ("spec.toml", 'column = "edad"\ntotal = "Total"', 'column = "edad"\nhierarchy = "lugar.csv"', "one tree"),
     ],
 )
-def test_a_wrong_tree_is_told(given, old, new, said):
-    (given / "lugar.csv").write_text(PLACES.replace(old, new, 1), encoding="utf-8")
-    wrong = protect(given)
-    assert wrong.exit_code == 2
-    assert said in wrong.stderr
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("threshold = 5", "threshold = 2", "from 3 to 50"),
-        ("threshold = 5", "treshold = 5", "did you mean 'threshold'"),
-        ('count = "n"', 'count = "personas"', "no column 'personas'"),
-        ('column = "edad"', 'column = "sexo"', "same column"),
-        ("distrito = 1", "distritos = 1", "no level 'distritos'"),
-        ("distrito = 1", "provincia = 1\ndistrito = 2", "from 0 to 1 crosses"),
-        ('hierarchy = "lugar.csv"', 'hierarchy = "nada.csv"', "cannot be read"),
-        ('hierarchy = "lugar.csv"', "", "either `hierarchy` or `total`"),
-        ('column = "edad"\ntotal = "Total"', 'column = "edad"\nhierarchy = "lugar.csv"', "one tree"),
-    ],
-)
-def test_a_wrong_spec_is_told(given, old, new, said):
-    (given / "spec.toml").write_text(SPEC.replace(old, new, 1), encoding="utf-8")
+def test_a_wrong_tree_or_spec_is_told(given, file, old, new, said):
+    path = given / file
+    path.write_text(path.read_text("utf-8").replace(old, new, 1), encoding="utf-8")
     wrong = protect(given)
     assert wrong.exit_code == 2
     assert said in wrong.stderr
