@@ -122,11 +122,9 @@ def _wrong_period(period: str) -> str:
 @toolkit.chained_action
 def harvest_jobs_run(original_action: Action, context: Context, data_dict: DataDict) -> Any:
     """First close what the worker answered, so that its jobs end in this same run."""
-    from ckanext.rnu.harvester import close_answered  # noqa: PLC0415 it needs this module's names
-
     toolkit.check_access("harvest_jobs_run", context, data_dict)
     try:
-        close_answered(plugins.get_plugin(NAME))
+        plugins.get_plugin(NAME).close_answered()
     except RnuError as error:
         log.warning("answers are read at the next look: %s", error)
     return original_action(context, data_dict)

@@ -99,6 +99,21 @@ class RosterHarvester(plugins.SingletonPlugin):
         harvest_object.save()
         return True
 
+    def close_answered(self) -> int:
+        """Have the stages run of every open object whose answer is there; how many."""
+        waiting = (
+            model.Session.query(HarvestObject)
+            .join(HarvestSource, HarvestSource.id == HarvestObject.harvest_source_id)
+            .filter(HarvestSource.type == NAME, ~HarvestObject.state.in_(ENDED))
+        )
+        ready = [found for found in waiting.all() if answered(found)]
+        for found in ready:
+            queue.fetch_and_import_stages(self, found)
+            if found.report_status in ("added", "updated"):
+                found.report_status = "updated" if _received_before(found) else "added"
+                found.save()
+        return len(ready)
+
 
 def last_month(today: date) -> Period:
     """The last month that is over: what a source without a period of its own asks for.
@@ -107,22 +122,6 @@ def last_month(today: date) -> Period:
     '2025-12'
     """
     return Period(today.year, today.month).minus(1)
-
-
-def close_answered(harvester: RosterHarvester) -> int:
-    """Have the stages run of every open object whose answer is there; how many."""
-    waiting = (
-        model.Session.query(HarvestObject)
-        .join(HarvestSource, HarvestSource.id == HarvestObject.harvest_source_id)
-        .filter(HarvestSource.type == NAME, ~HarvestObject.state.in_(ENDED))
-    )
-    ready = [found for found in waiting.all() if answered(found)]
-    for found in ready:
-        queue.fetch_and_import_stages(harvester, found)
-        if found.report_status in ("added", "updated"):
-            found.report_status = "updated" if _received_before(found) else "added"
-            found.save()
-    return len(ready)
 
 
 def _received_before(found: HarvestObject) -> bool:
