@@ -1,8 +1,9 @@
 """Withhold until nobody can be singled out: from cells to safe cells, with a proof by whole numbers for every cell.
 
 The requirement: for every cell at risk (1 … k - 1 persons), shown or not, every whole value from 1 to k stays possible
-to somebody who knows all that is published, adds and subtracts, and knows of every withheld cell whether it is k or
-more: a public proof tells which cells cannot be at risk, so nothing may hang on nobody's knowing.
+to somebody who knows all that is published, adds and subtracts, knows of every withheld cell whether it is k or more,
+and of every other cell that is not shown whether it is zero: a public proof tells which cells cannot be at risk, and
+zeros are often known, so nothing may hang on nobody's knowing.
 
 The way: cells at risk that would be shown are withheld, and nothing is shown below a withheld cell. Then every cell at
 risk gets a proof, from the nation down to the districts: tables of whole counts, one for each value, that agree with
@@ -19,7 +20,7 @@ method; Hundepool et al., Statistical Disclosure Control (2012), frequency table
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +30,9 @@ from anonymize.policy import Policy
 from anonymize.protection.blocks import Change
 from anonymize.protection.design import Design, by_level, coarsened, planned, standing, without_dominated
 from anonymize.protection.lattice import Flags, Ints, Lattice, subcrosses
-from anonymize.protection.moves import PLENTY, Move, Offers, Swaps, offers
+from anonymize.protection.moves import PLENTY, Move, Offers, offers
 from anonymize.protection.prices import prices
 from anonymize.protection.proofs import Needs, Proofs, at_risk
-from anonymize.protection.walk import Types
 from anonymize.tables import CellRef, Cells, Mark, SafeCells
 
 MOST_COMBINED = 4  # moves paid for one cell, after which dropping the cross is the better answer
@@ -84,14 +84,16 @@ def protect(cells: Cells, policy: Policy, exposed: Collection[CellRef] = (), key
     if 0 < lattice.values[0, -1] < policy.threshold:
         raise Unprotectable("the whole table counts fewer than the threshold")
     design = without_dominated(lattice, planned(lattice, policy), policy)
-    needs = Needs.of(lattice, plan, design, policy)
+    # who knows of zeros knows of a category that has everybody: its share is kept from others
+    anybody = replace(lattice, open=np.ones_like(lattice.open))
+    risk, shares = Needs.of_risk(lattice, policy.threshold), Needs.of_shares(lattice, plan, design, policy)
     for ref in exposed:
         design = _coarser(lattice, design, *lattice.find(ref))
-    tables: list[Change] = []
+    tables: tuple[list[Change], list[Change]] = ([], [])
     alone = prices(lattice, key)
     while True:
-        swaps = Swaps(lattice)
-        board = Board(lattice, design, swaps, Proofs(lattice, needs, Types(lattice), swaps, tables), alone)
+        proofs = Proofs.of(lattice, risk, tables[0]), Proofs.of(anybody, shares, tables[1])
+        board = Board(lattice, design, proofs, alone)
         board.cover()
         if len(board.design.drops) == len(design.drops):
             return _published(board, policy)
@@ -152,6 +154,7 @@ def _published(board: Board, policy: Policy) -> SafeCells:
 class Task:
     """A cell and how far it must go, with the moves known for it so far: (cross, pivot, offers)."""
 
+    proofs: Proofs
     place: int
     cell: int
     up: int
@@ -165,8 +168,7 @@ class Board:
 
     lattice: Lattice
     design: Design
-    swaps: Swaps
-    proofs: Proofs
+    proofs: tuple[Proofs, ...]  # of cells at risk, and of shares
     alone: Ints  # (places, cells) price of withholding each cell alone
     marks: NDArray[np.uint8] = field(init=False)
     prices: Ints = field(init=False)  # of withholding a cell: its own and that of all shown cells below
@@ -177,34 +179,39 @@ class Board:
 
     def cover(self) -> None:
         """Give every cell with a need its proof: withheld cells from the root down, then those that nobody sees."""
-        for place, cell in self._in_turn(self.proofs.needed & (self.marks == Mark.WITHHELD)):
-            if self.marks[place, cell] == Mark.WITHHELD and not self._protect(place, cell):
-                self._coarsen(place, cell)
-        self.proofs.look_around(self.marks)
+        for proofs in self.proofs:
+            for place, cell in self._in_turn(proofs.needed & (self.marks == Mark.WITHHELD)):
+                if self.marks[place, cell] == Mark.WITHHELD and not self._protect(proofs, place, cell):
+                    self._coarsen(place, cell)
+            if proofs.needed.any():
+                self._cover_unseen(proofs)
+
+    def _cover_unseen(self, proofs: Proofs) -> None:
+        proofs.look_around(self.marks)
         for level in range(len(self.lattice.cells.places.levels)):
             if level:
-                self.proofs.share(self.marks, level)
+                proofs.share(self.marks, level)
             here = (self.lattice.level == level)[:, None]
-            for place, cell in np.argwhere(self._unproven() & here).tolist():
-                self.proofs.prove(place, cell, self.marks)
-        for place, cell in self._in_turn(self._unproven()):
-            while not self._only_total() and not self._protect(place, cell):
+            for place, cell in np.argwhere(self._unproven(proofs) & here).tolist():
+                proofs.prove(place, cell, self.marks)
+        for place, cell in self._in_turn(self._unproven(proofs)):
+            while not self._only_total() and not self._protect(proofs, place, cell):
                 self._coarsen(place, cell)
 
-    def _unproven(self) -> Flags:
+    def _unproven(self, proofs: Proofs) -> Flags:
         """Cells that nobody sees, and that have a need without a proof."""
-        return self.proofs.needed & ~self.proofs.proven & (self.marks >= Mark.BELOW)
+        return proofs.needed & ~proofs.proven & (self.marks >= Mark.BELOW)
 
-    def _protect(self, place: int, cell: int) -> bool:
+    def _protect(self, proofs: Proofs, place: int, cell: int) -> bool:
         """Prove a cell, withholding for it what costs least; False if dropping a cross would cost less.
 
         A cell that is withheld mostly has no room before its first partners are: a move of no price is looked for
         first. Then the proof as things stand, then the cheapest move that is enough alone, then several.
         """
-        if self.proofs.proven[place, cell]:
+        if proofs.proven[place, cell]:
             return True
-        needs = self.proofs.needs
-        task = Task(place, cell, int(needs.up[place, cell]), int(needs.down[place, cell]))
+        needs = proofs.needs
+        task = Task(proofs, place, cell, int(needs.up[place, cell]), int(needs.down[place, cell]))
         limit = self._loss(place, cell)
         chosen: Move | None = None
         for stage in self._stages(task):
@@ -213,26 +220,28 @@ class Board:
             if chosen:
                 break
         dear = chosen is None or bool(self._shown_corners(chosen))
-        if dear and self.proofs.prove(place, cell, self.marks, near=chosen is not None):
+        if dear and proofs.prove(place, cell, self.marks, near=chosen is not None):
             return True
         chosen = chosen or self._alone(task, limit)
         if chosen is None:
             return self._pay_by_and_by(task, limit)
         self._withhold_corners(chosen)
-        self.proofs.proven[place, cell] = True
+        proofs.proven[place, cell] = True
         return True
 
     def _pay_by_and_by(self, task: Task, limit: int) -> bool:
         """Withhold for one move after the other, within a price, until the cell is proven; else leave all as it was."""
-        marks, proofs, spent = self.marks.copy(), self.proofs.copy(), 0
+        marks, saved, spent = self.marks.copy(), [proofs.saved() for proofs in self.proofs], 0
         for price, move in self._most_for_the_price(task, limit)[:MOST_COMBINED]:
             spent += price
             if spent > limit:
                 break
             self._withhold_corners(move)
-            if self.proofs.prove(task.place, task.cell, self.marks):
+            if task.proofs.prove(task.place, task.cell, self.marks):
                 return True
-        self.marks, self.proofs = marks, proofs
+        self.marks = marks
+        for proofs, before in zip(self.proofs, saved, strict=True):
+            proofs.come_back(before)
         return False
 
     def _stages(self, task: Task) -> Iterator[list[tuple[int, int]]]:
@@ -245,9 +254,9 @@ class Board:
 
     def _make_offers(self, task: Task, stage: list[tuple[int, int]]) -> None:
         for cross, pivot in stage:
-            swap = self.swaps.of(task.cell, cross)
+            swap = task.proofs.swaps.of(task.cell, cross)
             if len(swap.corners):
-                offer = offers(self.lattice, swap, task.place, pivot, self.marks, self.prices)
+                offer = offers(task.proofs.lattice, swap, task.place, pivot, self.marks, self.prices)
                 task.known.append((cross, pivot, offer))
 
     def _alone(self, task: Task, limit: int) -> Move | None:
@@ -290,7 +299,7 @@ class Board:
         return int(self.alone[gone].sum())
 
     def _shown_corners(self, move: Move) -> list[tuple[int, int]]:
-        corners = self.swaps.of(move.cell, move.cross).corners[move.alternative].tolist()
+        corners = self.proofs[0].swaps.of(move.cell, move.cross).corners[move.alternative].tolist()
         ends = [move.pivot] if move.partner < 0 else [move.pivot, move.partner]
         return [(g, corner) for g in ends for corner in corners if self.marks[g, corner] == Mark.SHOWN]
 
@@ -305,11 +314,12 @@ class Board:
         below = np.ix_(np.arange(place, self.lattice.end[place]), self.lattice.finer[cell])
         self.marks[below] = np.where(self.marks[below] == Mark.ABSENT, Mark.ABSENT, Mark.BELOW)
         self.marks[place, cell] = Mark.WITHHELD
-        self.proofs.forget(place)
+        for proofs in self.proofs:
+            proofs.forget(place)
 
     def _withhold_primaries(self) -> None:
         """Withhold all shown cells at risk, coarse crosses and high places first."""
-        for place, cell in self._in_turn((self.proofs.needs.up > 0) & (self.marks == Mark.SHOWN)):
+        for place, cell in self._in_turn((self.proofs[0].needs.up > 0) & (self.marks == Mark.SHOWN)):
             self._withhold(place, cell)
 
     def _in_turn(self, which: Flags) -> Iterator[tuple[int, int]]:
@@ -330,7 +340,8 @@ class Board:
         """Drop the cross that stands in a cell's way. What is proven stays proven: less is shown."""
         self.design = _coarser(self.lattice, self.design, place, cell)
         self.marks[~self.design.shows[:, self.lattice.cross]] = Mark.ABSENT
-        self.proofs.forget()
+        for proofs in self.proofs:
+            proofs.forget()
 
     def _only_total(self) -> bool:
         """Whether nothing but the root's total is shown, so that every split of it is possible."""

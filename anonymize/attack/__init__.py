@@ -18,7 +18,8 @@ __all__ = ["Finding", "Published", "at_risk", "attack"]
 def attack(published: Published, cells: Cells, threshold: int) -> tuple[Finding, ...]:
     """Every cell at risk, shown or not, whose values 1 … threshold are not all open to who holds the published rows.
 
-    Whoever holds them may know of each withheld cell whether it is at risk or not: a public proof tells as much.
+    Whoever holds them may know of each withheld cell whether it is at risk or not: a public proof tells as much. And of
+    each cell that is not shown, whether it is zero.
     The true counts say which cells are at risk and are themselves one possible table to begin at; nothing that is found
     hangs on them. A cell with two possible values is determined by no equation, so exact recovery is asked only of what
     the intervals leave. Empty if the rows stand. Deterministic. BadCells if the rows do not agree with the counts.

@@ -99,9 +99,12 @@ class System:
         return bool(within.all() and not table[~self.free].any())
 
     def knowing(self, table: Floats, threshold: int) -> System:
-        """What somebody makes of the rows who knows which withheld cells of a table count a threshold or more."""
+        """What somebody makes of the rows who knows more of a table.
+
+        Which withheld cells count a threshold or more, and which counts that are not shown are zero.
+        """
         large = (self.high == np.inf) & (self.matrix @ table > threshold - CLOSE)
-        return replace(self, low=np.where(large, float(threshold), self.low))
+        return replace(self, low=np.where(large, float(threshold), self.low), free=self.free & (table > 0))
 
     def sums(self, refs: Sequence[CellRef]) -> sparse.csr_array:
         """(cells, open unknowns) what each cell sums up."""

@@ -11,6 +11,7 @@ cost a cell its proof, but never its safety. Solvers stop by iterations, costs c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -28,6 +29,7 @@ Floats = NDArray[np.float64]
 DRAWS = 24  # costs tried until a corner is whole; more than 6 were needed by 1 in 1000 programs
 ITERATIONS = 20_000
 WHOLE = 1e-6
+BESIDE = 3  # lowest places taken from beside one that is further off
 MOST_LEAVES = 60  # from under one place or one step further off; Peru's largest province has 43 districts
 
 
@@ -48,6 +50,11 @@ class Block:
     def counts(self) -> Ints:
         """The true inner counts, (unknowns,)."""
         return self.lattice.inner[self.leaves].reshape(-1)
+
+    @cached_property
+    def open(self) -> Flags:
+        """Where persons may come, (unknowns,)."""
+        return self.lattice.open[self.leaves].reshape(-1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,21 +79,37 @@ def agrees(lattice: Lattice, marks: NDArray[np.uint8], places: Ints, values: Int
     """Whether somebody who sees the marks must hold other values of all cells of some places for possible."""
     if (values < 0).any():
         return False
+    lowest = lattice.level[places] == lattice.level.max()
+    inner = values[np.ix_(lowest, lattice.inner_cells)]
+    if inner[~lattice.open[lattice.leaf_start[places[lowest]]]].any():
+        return False
     mark = marks[places]
     as_shown = (values == lattice.values[places]) | (mark != Mark.SHOWN)
     enough = (values >= lattice.least[places]) | (mark != Mark.WITHHELD)
     return bool(as_shown.all() and enough.all())
 
 
-def leaves_around(lattice: Lattice, place: int, top: int, far: int) -> Ints:
-    """Lowest places of a block: all under `place`, and the `far` largest of each other place on the way up to `top`."""
+def holders(lattice: Lattice, place: int, cell: int) -> Ints:
+    """Lowest places under a place that count somebody in a cell, inner rows, the most first."""
+    first, last = int(lattice.leaf_start[place]), int(lattice.leaf_end[place])
+    persons = lattice.inner[first:last][:, lattice.membership[cell]].sum(axis=1)
+    return first + np.argsort(-persons, kind="stable")[: int((persons > 0).sum())]
+
+
+def leaves_around(lattice: Lattice, place: int, top: int, far: int, also: Sequence[int] = ()) -> Ints:
+    """Lowest places of a block: all under `place`, and the `far` largest of each other place on the way up to `top`.
+
+    `also` are lowest places further off, each with the largest beside it.
+    """
     chosen = [_largest(lattice, place, MOST_LEAVES)]
     path = lattice.path(place)
     for here, above in pairwise(path[: path.index(top) + 1]):
         others = [other for other in lattice.children[above].tolist() if other != here]
         each = min(far, max(MOST_LEAVES // max(len(others), 1), 1))
         chosen += [_largest(lattice, other, each) for other in others]
-    return np.sort(np.concatenate(chosen))
+    for leaf in also:
+        chosen += [np.array([leaf]), _largest(lattice, int(lattice.parent[lattice.lowest[leaf]]), BESIDE)]
+    return np.unique(np.concatenate(chosen))
 
 
 def _largest(lattice: Lattice, place: int, most: int) -> Ints:
@@ -95,9 +118,11 @@ def _largest(lattice: Lattice, place: int, most: int) -> Ints:
     return first + np.argsort(-lattice.inner[first:last].sum(axis=1), kind="stable")[:most]
 
 
-def block(lattice: Lattice, place: int, top: int, far: int, marks: NDArray[np.uint8]) -> Block:
+def block(
+    lattice: Lattice, place: int, top: int, far: int, marks: NDArray[np.uint8], also: Sequence[int] = ()
+) -> Block:
     """The block around a place (see `leaves_around`). Shown cells that follow from other shown ones are left out."""
-    leaves = leaves_around(lattice, place, top, far)
+    leaves = leaves_around(lattice, place, top, far, also)
     inside = np.arange(top + 1, int(lattice.end[top]))
     first = np.searchsorted(leaves, lattice.leaf_start[inside])
     last = np.searchsorted(leaves, lattice.leaf_end[inside])
@@ -153,7 +178,7 @@ class Prover:
     def __init__(self, here: Block, marks: NDArray[np.uint8]) -> None:
         self.here, self.lattice, self.marks = here, here.lattice, marks
         empty = here.matrix[(here.high == 0) & (here.matrix @ here.counts == 0)]
-        can_rise = np.asarray(empty.sum(axis=0)).reshape(-1) == 0
+        can_rise = (np.asarray(empty.sum(axis=0)).reshape(-1) == 0) & here.open
         self.rising, self.falling = np.flatnonzero(can_rise), np.flatnonzero(here.counts > 0)
         self.columns = len(self.rising) + len(self.falling)
         self.row = here.matrix.shape[0]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from anonymize.protection.blocks import Change
 from anonymize.protection.lattice import Flags, Ints, subcrosses
-from anonymize.protection.moves import FACES, PLENTY, Swaps, dealt, fewest, splittable
+from anonymize.protection.moves import FACES, PLENTY, Swaps, dealt, exchanged, splittable
 from anonymize.tables import Mark
 
 
@@ -31,6 +31,7 @@ class Region:
     places: Ints
     open: Flags  # (places, cells) not shown
     floor: Ints  # (places, cells) as in a Ground
+    may_come: Flags  # (lowest places, types) what nobody knows to be zero
     first: int  # inner rows first … last - 1 are the lowest places under all of them
     last: int
     zones: Ints  # (zones,) the first inner row of each, from `first`
@@ -57,6 +58,7 @@ class Region:
             places,
             marks[places] != Mark.SHOWN,
             np.where(marks[places] == Mark.WITHHELD, lattice.least[places], -PLENTY),
+            lattice.open[first:last],
             first,
             last,
             np.array(zones, dtype=np.int64) - first,
@@ -136,9 +138,9 @@ class Crossing:
         leaving, coming = (swap.inner_odd, swap.inner_even) if up else (swap.inner_even, swap.inner_odd)
         leaving, coming, corners = leaving[alternatives], coming[alternatives], swap.corners[alternatives]
         spare = self.values - region.floor
-        own = self._units(leaving)[self.here]  # (alternatives, rests)
+        own = self._units(leaving, coming)[self.here]  # (alternatives, rests)
         own = np.minimum(own, spare[self.here][corners[:, losing]].min(axis=1)[:, None])
-        far = np.minimum(self._units(coming), spare[:, corners[:, winning]].min(axis=2)[:, :, None])
+        far = np.minimum(self._units(coming, leaving), spare[:, corners[:, winning]].min(axis=2)[:, :, None])
         far = np.where((allowed[:, alternatives] & mates[:, None])[:, :, None], far, 0)
         units = np.minimum(own, far.sum(axis=0))
         a, r = divmod(int(units.argmax()), units.shape[1])
@@ -151,23 +153,26 @@ class Crossing:
             far[:, a, r],
         )
 
-    def _units(self, types: Ints) -> Ints:
-        """(places, alternatives, rests) units that each place can give of (alternatives, half, rests) types."""
-        by_zone = self._by_zone(types)
+    def _units(self, leaving: Ints, coming: Ints) -> Ints:
+        """(places, alternatives, rests) units that each place can lay of (alternatives, half, rests) types."""
+        by_zone = self._by_zone(leaving, coming)
         out = np.zeros((len(self.region.places), *by_zone.shape[1:]), dtype=np.int64)
         np.add.at(out, self.region.owner, by_zone)
         return out
 
-    def _by_zone(self, types: Ints) -> Ints:
+    def _by_zone(self, leaving: Ints, coming: Ints) -> Ints:
         units: Ints = np.maximum.reduce(
             [
-                np.minimum.reduce(
-                    [np.add.reduceat(fewest(self.counts, types[:, part]), self.region.zones, axis=0) for part in parts]
-                )
-                for parts in _ways(types.shape[1])
+                np.minimum.reduce([self._exchanged(leaving[:, out], coming[:, into]) for out, into in parts])
+                for parts in _ways(leaving.shape[1], coming.shape[1])
             ]
         )
         return units
+
+    def _exchanged(self, leaving: Ints, coming: Ints) -> Ints:
+        units = exchanged(self.counts, self.region.may_come, leaving, coming)
+        by_zone: Ints = np.add.reduceat(units, self.region.zones, axis=0)
+        return by_zone
 
     def _lay(self, found: Found, units: int) -> None:
         region = self.region
@@ -186,7 +191,7 @@ class Crossing:
         """Exchange persons at the lowest places of one place, zone after zone."""
         region = self.region
         ends = np.append(region.zones[1:], len(self.counts))
-        room = self._by_zone(leaving[None, :, None])[:, 0, 0]
+        room = self._by_zone(leaving[None, :, None], coming[None, :, None])[:, 0, 0]
         for zone in np.flatnonzero((region.owner == place) & (room > 0)).tolist():
             now = min(units, int(room[zone]))
             if not now:
@@ -194,27 +199,27 @@ class Crossing:
             units -= now
             at = slice(int(region.zones[zone]), int(ends[zone]))
             here = self.counts[at]
-            for losing, winning in _split_by(here, leaving, coming, now):
-                share = dealt(now, here[:, losing].min(axis=1))
+            for losing, winning, fit in self._parted(at, leaving, coming, now):
+                share = dealt(now, fit)
                 here[:, losing] -= share[:, None]
                 here[:, winning] += share[:, None]
 
+    def _parted(self, at: slice, leaving: Ints, coming: Ints, units: int) -> list[tuple[Ints, Ints, Ints]]:
+        """The parts of an exchange that a zone can lay so many units of: what leaves, what comes, units by place."""
+        counts, may_come = self.counts[at], self.region.may_come[at]
+        for parts in _ways(len(leaving), len(coming)):
+            laid = [(leaving[out], coming[into]) for out, into in parts]
+            fit = [
+                exchanged(counts, may_come, losing[None, :, None], winning[None, :, None])[:, 0, 0]
+                for losing, winning in laid
+            ]
+            if all(one.sum() >= units for one in fit):
+                return [(losing, winning, one) for (losing, winning), one in zip(laid, fit, strict=True)]
+        raise AssertionError("a zone gives fewer units than it was counted to have")
 
-def _ways(half: int) -> tuple[tuple[list[int], ...], ...]:
-    """How the even, or the odd, corners of an exchange may be parted: whole, or a cube's by its faces on each axis."""
-    if half != 4:
-        return ((list(range(half)),),)
+
+def _ways(leaving: int, coming: int) -> tuple[tuple[tuple[list[int], list[int]], ...], ...]:
+    """How the corners of an exchange may be parted: whole, or a cube's by its faces on each axis."""
+    if leaving != 4:
+        return (((list(range(leaving)), list(range(coming))),),)
     return FACES
-
-
-def _split_by(counts: Ints, leaving: Ints, coming: Ints, units: int) -> list[tuple[Ints, Ints]]:
-    """The parts of an exchange that a zone can lay so many units of, each as types that leave and types that come."""
-    for number, parts in enumerate(_ways(len(leaving))):
-        if all(counts[:, leaving[part]].min(axis=1).sum() >= units for part in parts):
-            return [(leaving[part], coming[part if number < 2 else _rest(part)]) for part in parts]
-    raise AssertionError("a zone gives fewer units than it was counted to have")
-
-
-def _rest(part: list[int]) -> list[int]:
-    """On the last axis the even corners of one face stand where the odd ones of the other do."""
-    return [corner for corner in range(4) if corner not in part]

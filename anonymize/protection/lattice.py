@@ -54,12 +54,14 @@ class Lattice:
     values: Ints  # (places, cells) every margin
     least: Ints  # (places, cells) what is known of a cell that is marked c: that it is at least so many
     inner: Ints  # (lowest places, inner cells)
+    open: Flags  # (lowest places, inner cells) what nobody knows to be zero: persons may come there
 
     @classmethod
     def of(cls, cells: Cells, threshold: int | None = None) -> Lattice:
         """Lay a table flat.
 
-        A cell marked c is known to be at least 1; with a threshold, to be at least that where it is.
+        A cell marked c is known to be at least 1; with a threshold, to be at least that where it is, and every count of
+        zero is known, shown or not.
         """
         places = cells.places
         order = depth_first(places)
@@ -75,6 +77,7 @@ class Lattice:
         before = np.concatenate([[0], np.cumsum(is_leaf)])
         inner_row = np.searchsorted(places.leaves, order[is_leaf])
         values = np.ascontiguousarray(cells.with_margins()[order].reshape(len(places), -1))
+        inner = np.ascontiguousarray(cells.counts[inner_row].reshape(int(is_leaf.sum()), -1))
         return cls(
             cells,
             order,
@@ -85,7 +88,8 @@ class Lattice:
             before[ends],
             values,
             np.where(values >= threshold, threshold, 1) if threshold else np.ones_like(values),
-            np.ascontiguousarray(cells.counts[inner_row].reshape(int(is_leaf.sum()), -1)),
+            inner,
+            inner > 0 if threshold else np.ones_like(inner, dtype=np.bool_),
         )
 
     @cached_property

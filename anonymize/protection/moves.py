@@ -46,8 +46,12 @@ from anonymize.protection.lattice import Flags, Ints, Lattice, members
 from anonymize.tables import Mark
 
 PLENTY = 1 << 40  # more persons than there are; no limit
-# the four even, or odd, corners of an exchange over three dimensions, by its two faces on each axis
-FACES = (([0, 1], [2, 3]), ([0, 2], [1, 3]), ([0, 3], [1, 2]))
+# by axis, the two faces of an exchange over three dimensions: its corners that leave, and its corners that come
+FACES = (
+    (([0, 1], [0, 1]), ([2, 3], [2, 3])),
+    (([0, 2], [0, 2]), ([1, 3], [1, 3])),
+    (([0, 3], [1, 2]), ([1, 2], [0, 3])),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,24 +123,19 @@ class Swaps:
         return Swap(cells, even, flat[:, even], flat[:, ~even])
 
 
-def persons(lattice: Lattice, places: Ints, inner_cells: Ints) -> Ints:
+def persons(lattice: Lattice, places: Ints, leaving: Ints, coming: Ints) -> Ints:
     """How many units the places can give: (places, alternatives, rests).
 
-    A unit takes one person of each of the second axis' types, all at one lowest place. `places` are all children of
-    one place, or one place alone.
+    A unit takes one person of each type that leaves and adds one of each that comes (alternatives, half of the corners,
+    rests), all at one lowest place. `places` are all children of one place, or one place alone.
     """
-    half = inner_cells.shape[1]
-    if half == 0:
-        return np.full((len(places), inner_cells.shape[0], inner_cells.shape[2]), PLENTY, dtype=np.int64)
-    if half == 1:
-        return lattice.values[places[:, None, None], lattice.inner_cells[inner_cells[None, :, 0]]]
     start = lattice.leaf_start[places]
-    block = lattice.inner[start[0] : lattice.leaf_end[places[-1]]]
-    least = fewest(block, inner_cells)
-    if len(least) == len(places):
-        return least
-    sums: Ints = np.add.reduceat(least, start - start[0], axis=0)
-    return sums
+    here = slice(start[0], lattice.leaf_end[places[-1]])
+    units = exchanged(lattice.inner[here], lattice.open[here], leaving, coming)
+    if len(units) == len(places):
+        return units
+    sums: Ints = np.add.reduceat(units, start - start[0], axis=0)
+    return np.minimum(sums, PLENTY)
 
 
 def splittable(lattice: Lattice, marks: NDArray[np.uint8]) -> Flags:
@@ -145,12 +144,21 @@ def splittable(lattice: Lattice, marks: NDArray[np.uint8]) -> Flags:
     return lattice.none_below(coupled)
 
 
-def fewest(counts: Ints, types: Ints) -> Ints:
-    """(places, alternatives, rests) units of one person each of the types on the middle axis, place by place."""
-    least: Ints = counts[:, types[:, 0]]
-    for corner in range(1, types.shape[1]):
-        np.minimum(least, counts[:, types[:, corner]], out=least)
-    return least
+def exchanged(counts: Ints, may_come: Flags, leaving: Ints, coming: Ints) -> Ints:
+    """(places, alternatives, rests) units that take a person of each type leaving and add one of each type coming.
+
+    Types are (alternatives, corners, rests); one of the two may have no corners. Nobody comes where all know of a zero.
+    """
+    if leaving.shape[1]:
+        units: Ints = counts[:, leaving[:, 0]]
+    else:
+        units = np.full((len(counts), coming.shape[0], coming.shape[2]), PLENTY, dtype=np.int64)
+    for corner in range(1, leaving.shape[1]):
+        np.minimum(units, counts[:, leaving[:, corner]], out=units)
+    if not may_come.all():
+        for corner in range(coming.shape[1]):
+            units *= may_come[:, coming[:, corner]]
+    return units
 
 
 def dealt(units: int, room: Ints) -> Ints:
@@ -164,13 +172,12 @@ def offers(lattice: Lattice, swap: Swap, place: int, pivot: int, marks: NDArray[
     group = lattice.group(pivot)
     others = group != pivot
     partners = group[others] if lattice.parent[pivot] >= 0 else np.array([-1], dtype=np.int64)
-    even, odd = persons(lattice, group, swap.inner_even), persons(lattice, group, swap.inner_odd)
+    even, odd = _both(lattice, group, swap)
     if place == pivot:
         here = int(np.searchsorted(group, pivot))
         own_even, own_odd = even[here], odd[here]
     else:
-        own = np.array([place], dtype=np.int64)
-        own_even, own_odd = persons(lattice, own, swap.inner_even)[0], persons(lattice, own, swap.inner_odd)[0]
+        own_even, own_odd = (units[0] for units in _both(lattice, np.array([place], dtype=np.int64), swap))
     mark, value = marks[pivot][swap.corners], lattice.values[pivot][swap.corners]
     spare = lattice.values - lattice.least
     price = _price(mark, value, prices[pivot][swap.corners])
@@ -187,6 +194,12 @@ def offers(lattice: Lattice, swap: Swap, place: int, pivot: int, marks: NDArray[
     down = np.minimum(down, np.minimum(_least_of(give, swap.even), _least_of(far_give, ~swap.even)))
     price = np.minimum(price + _price(far_mark, far_value, prices[partners][:, swap.corners]), PLENTY)
     return Offers(partners, price, up, down)
+
+
+def _both(lattice: Lattice, places: Ints, swap: Swap) -> tuple[Ints, Ints]:
+    """Units in which the even types leave, and in which the odd ones do."""
+    even = persons(lattice, places, swap.inner_even, swap.inner_odd)
+    return even, persons(lattice, places, swap.inner_odd, swap.inner_even)
 
 
 def _price(mark: NDArray[np.uint8], value: Ints, prices: Ints) -> Ints:

@@ -6,13 +6,14 @@ cell is noted for all cells whose values it shows to be possible, and kept for t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anonymize.policy import Policy
-from anonymize.protection.blocks import Change, Prover, agrees, block
+from anonymize.protection.blocks import Change, Prover, agrees, block, holders
 from anonymize.protection.crossing import Crossing, Region
 from anonymize.protection.design import Design, dominance
 from anonymize.protection.lattice import Flags, Ints, Lattice
@@ -21,6 +22,7 @@ from anonymize.protection.screen import screen
 from anonymize.protection.walk import Ground, Types, Walk, only_totals
 
 FAR = (2, 8)  # lowest places that a block takes from each place further off; more only if these do not do
+MOST_HOLDERS = 12  # lowest places of a cell's persons that a block is laid around
 MOST_STARTS = 3  # tables that a walk may begin at, besides the true one
 MOST_VALUES = 60  # what is open of a cell is one bit per value; above any threshold
 
@@ -42,15 +44,19 @@ class Needs:
     down: Ints
 
     @classmethod
-    def of(cls, lattice: Lattice, plan: Design, design: Design, policy: Policy) -> Needs:
-        """Cells at risk must reach 1 and the threshold; a dominating category not shown must reach a lesser share.
+    def of_risk(cls, lattice: Lattice, threshold: int) -> Needs:
+        """Cells at risk must reach 1 and the threshold."""
+        risk = at_risk(lattice.values, threshold)
+        return cls(np.where(risk, threshold - lattice.values, 0), np.where(risk, lattice.values - 1, 0))
 
-        Without the latter a breakdown that was dropped, or that the floor hides, could be had from the place above
-        and its other places. `plan` is the design before both.
+    @classmethod
+    def of_shares(cls, lattice: Lattice, plan: Design, design: Design, policy: Policy) -> Needs:
+        """A dominating category that is not shown must reach a lesser share.
+
+        Else a breakdown that was dropped, or that the floor hides, could be had from the place above and its other
+        places. `plan` is the design before both.
         """
-        risk = at_risk(lattice.values, policy.threshold)
-        up = np.where(risk, policy.threshold - lattice.values, 0)
-        down = np.where(risk, lattice.values - 1, 0)
+        up, down = np.zeros_like(lattice.values), np.zeros_like(lattice.values)
         for axis in range(len(lattice.sizes)):
             for place in np.flatnonzero(plan.shows[:, 1 << axis] & ~design.shows[:, 1 << axis]).tolist():
                 found = dominance(lattice, policy, place, axis)
@@ -72,7 +78,9 @@ class Proofs:
     needed: Flags = field(init=False)
     proven: Flags = field(init=False)
     open_values: Ints = field(init=False)  # (places, cells) bit n: that the cell may be n is still to be proven
-    provers: dict[tuple[int, int, int], Prover] = field(default_factory=dict)  # of the marks as they are
+    provers: dict[tuple[int, int, int, tuple[int, ...]], Prover] = field(
+        default_factory=dict
+    )  # by block; of the marks as they are
     grounds: dict[int, Ground] = field(default_factory=dict)  # by parent; of the marks as they are
     regions: dict[int, Region] = field(default_factory=dict)
     lifted: set[tuple[int, int]] = field(default_factory=set)  # cells for which a walk was kept, or tried in vain
@@ -88,12 +96,20 @@ class Proofs:
         reach = (np.int64(2) << np.minimum(value + up, MOST_VALUES)) - (np.int64(1) << np.maximum(value - down, 0))
         self.open_values = np.where(up > 0, reach & ~(np.int64(1) << value), 0)
 
-    def copy(self) -> Proofs:
-        """The proofs as they are, to come back to; without provers, which belong to the marks of the moment."""
-        other = Proofs(self.lattice, self.needs, self.types, self.swaps, self.tables)
-        other.proven, other.open_values = self.proven.copy(), self.open_values.copy()
-        other.raised = {place: list(tables) for place, tables in self.raised.items()}
-        return other
+    @classmethod
+    def of(cls, lattice: Lattice, needs: Needs, tables: list[Change]) -> Proofs:
+        """Nothing proven yet."""
+        return cls(lattice, needs, Types(lattice), Swaps(lattice), tables)
+
+    def saved(self) -> tuple[Flags, Ints, dict[int, list[tuple[Ints, Change]]]]:
+        """What is proven so far, to come back to."""
+        raised = {place: list(tables) for place, tables in self.raised.items()}
+        return self.proven.copy(), self.open_values.copy(), raised
+
+    def come_back(self, saved: tuple[Flags, Ints, dict[int, list[tuple[Ints, Change]]]]) -> None:
+        """Take back what was proven since."""
+        self.proven, self.open_values, self.raised = saved
+        self.forget()
 
     def look_around(self, marks: NDArray[np.uint8]) -> None:
         """Prove what can be proven for all cells at once: by tables of earlier attempts, and by the screen."""
@@ -105,13 +121,15 @@ class Proofs:
     def share(self, marks: NDArray[np.uint8], level: int) -> None:
         """Prove cells of a level by what is proven of the places above, where nothing but totals is shown below these.
 
-        Persons of N at the place above, m of them in the cell, can be dealt out to places of known totals r in any way
-        that adds up, so that the cell of one of them is any whole number from max(0, r + m - N) to min(r, m). If m may
-        be any of several numbers in a row, so may these.
+        Nobody may be known to be missing in any of them. Persons of N at the place above, m of them in the cell, can be
+        dealt out to places of known totals r in any way that adds up, so that the cell of one of them is any whole
+        number from max(0, r + m - N) to min(r, m). If m may be any of several numbers in a row, so may these.
         """
         lattice = self.lattice
         here = np.flatnonzero(lattice.level == level)
-        here = here[only_totals(lattice, marks)[lattice.parent[here]]]
+        closed = np.concatenate([[0], np.cumsum(~lattice.open.all(axis=1))])
+        anybody = closed[lattice.leaf_end] == closed[lattice.leaf_start]
+        here = here[(only_totals(lattice, marks) & anybody)[lattice.parent[here]]]
         above = lattice.parent[here]
         values = lattice.values[above]
         sure = self.proven[above] & (self.needs.up[above] > 0)
@@ -132,12 +150,8 @@ class Proofs:
         """
         if self.proven[place, cell] or self._walk(place, cell, marks):
             return True
-        path = self.lattice.path(place)
-        centre = path[1] if self.lattice.is_lowest(place) and len(path) > 1 else place
-        tops = path[1:] or path
-        wider = [*((top, FAR[0]) for top in tops), *((tops[-1], far) for far in FAR[1:])]
-        for top, far in wider[: 1 if near else None]:
-            prover = self._prover(centre, top, far, marks)
+        for block_of in list(self._blocks(place, cell))[: 1 if near else None]:
+            prover = self._prover(block_of, marks)
             while not self.proven[place, cell]:
                 table = prover.table(place, cell, self._missing(place, cell))
                 if table is None:
@@ -145,6 +159,26 @@ class Proofs:
                 self.tables.append(table)
                 self._note(table)
         return bool(self.proven[place, cell])
+
+    def _blocks(self, place: int, cell: int) -> Iterator[tuple[int, int, int, tuple[int, ...]]]:
+        """Blocks for a cell, as centre, top, how far, and lowest places further off; the narrowest first.
+
+        Where zeros are known, persons come into a cell only where some are: a cell of few lies around them.
+        """
+        lattice = self.lattice
+        also: tuple[int, ...] = ()
+        here = place
+        if not lattice.is_lowest(place) and not lattice.open.all():
+            few = holders(lattice, place, cell)
+            if len(few) <= MOST_HOLDERS:
+                here, also = int(lattice.lowest[few[0]]), tuple(few[1:].tolist())
+        path = lattice.path(here)
+        centre = path[1] if lattice.is_lowest(here) and len(path) > 1 else here
+        tops = path[path.index(place) :] if place in path[1:] and place != centre else path[1:] or path
+        for top in tops:
+            yield centre, top, FAR[0], also
+        for far in FAR[1:]:
+            yield centre, tops[-1], far, also
 
     def _walk(self, place: int, cell: int, marks: NDArray[np.uint8]) -> bool:
         """Walks from the true table, and from those in which the place above counts more in the cell."""
@@ -229,10 +263,11 @@ class Proofs:
             for parent in [g for g in made if g in above or place <= g < last]:
                 del made[parent]
 
-    def _prover(self, centre: int, top: int, far: int, marks: NDArray[np.uint8]) -> Prover:
-        if (centre, top, far) not in self.provers:
-            self.provers[(centre, top, far)] = Prover(block(self.lattice, centre, top, far, marks), marks)
-        return self.provers[(centre, top, far)]
+    def _prover(self, of: tuple[int, int, int, tuple[int, ...]], marks: NDArray[np.uint8]) -> Prover:
+        if of not in self.provers:
+            centre, top, far, also = of
+            self.provers[of] = Prover(block(self.lattice, centre, top, far, marks, also), marks)
+        return self.provers[of]
 
     def _missing(self, place: int, cell: int) -> int:
         """A value that a cell must still be able to have: the furthest first, they fail soonest."""

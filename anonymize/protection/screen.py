@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymize.protection.lattice import Flags, Ints, Lattice, members
-from anonymize.protection.moves import FACES, PLENTY, fewest, splittable
+from anonymize.protection.moves import FACES, PLENTY, exchanged, splittable
 from anonymize.tables import Mark
 
 
@@ -71,36 +71,35 @@ def room(lattice: Lattice, box: Boxes, marks: NDArray[np.uint8]) -> Room:
     free: Flags = (mark != Mark.SHOWN).all(axis=2)
     give = np.where(mark == Mark.WITHHELD, (lattice.values - lattice.least)[:, box.corners], PLENTY)
     split = splittable(lattice, marks)
-    even, odd = (_units(lattice, box.inner[:, side], split) for side in (box.even, ~box.even))
+    of_even, of_odd = box.inner[:, box.even], box.inner[:, ~box.even]
+    even, odd = _units(lattice, of_even, of_odd, split), _units(lattice, of_odd, of_even, split)
     give_even, give_odd = (give[:, :, side].min(axis=2, initial=PLENTY) for side in (box.even, ~box.even))
     return Room(even, odd, free, give_even, give_odd)
 
 
-def _units(lattice: Lattice, types: Ints, split: Flags) -> Ints:
-    """Units at every place that take one person of each of the second axis' types, all at one lowest place.
+def _units(lattice: Lattice, leaving: Ints, coming: Ints, split: Flags) -> Ints:
+    """Units at every place that take a person of each type leaving and add one of each coming, at one lowest place.
 
     Four types are the even or the odd corners of a cube: any two of them are corners of one face.
     """
-    many, half, rests = types.shape
-    if half == 0:
-        return np.full((len(lattice.parent), many, rests), PLENTY, dtype=np.int64)
-    whole = _at_one_place(lattice, types)
-    if half != 4:
+    whole = _at_one_place(lattice, leaving, coming)
+    if leaving.shape[1] != 4:
         return whole
-    faces = [
-        np.minimum(_at_one_place(lattice, types[:, one]), _at_one_place(lattice, types[:, other]))
-        for one, other in FACES
+    parted = [
+        np.minimum.reduce([_at_one_place(lattice, leaving[:, out], coming[:, into]) for out, into in faces])
+        for faces in FACES
     ]
-    best = np.where((split & (lattice.leaf_end > lattice.leaf_start))[:, None, None], np.maximum.reduce(faces), whole)
+    best = np.where((split & (lattice.leaf_end > lattice.leaf_start))[:, None, None], np.maximum.reduce(parted), whole)
     return _together(lattice, best)
 
 
-def _at_one_place(lattice: Lattice, types: Ints) -> Ints:
-    """(places, boxes, rests) units of which each takes its persons at one lowest place."""
-    least = fewest(lattice.inner, types)
-    up_to = np.zeros((len(least) + 1, *least.shape[1:]), dtype=np.int64)
-    np.cumsum(least, axis=0, out=up_to[1:])
-    return up_to[lattice.leaf_end] - up_to[lattice.leaf_start]
+def _at_one_place(lattice: Lattice, leaving: Ints, coming: Ints) -> Ints:
+    """(places, boxes, rests) units of which each exchanges its persons at one lowest place."""
+    units = exchanged(lattice.inner, lattice.open, leaving, coming)
+    up_to = np.zeros((len(units) + 1, *units.shape[1:]), dtype=np.int64)
+    np.cumsum(units, axis=0, out=up_to[1:])
+    by_place: Ints = np.minimum(up_to[lattice.leaf_end] - up_to[lattice.leaf_start], PLENTY)
+    return by_place
 
 
 def _together(lattice: Lattice, units: Ints) -> Ints:

@@ -101,8 +101,9 @@ class Ground:
 
     types: Types
     places: Ints
-    able: Flags  # (places,) nothing but totals is shown below
+    able: Flags  # (places,) nothing but totals is shown below, and anybody may come there; or nothing is below
     open: Flags  # (places, cells) not shown
+    may_come: Flags  # (places, types) what nobody knows to be zero
     floor: Ints  # (places, cells) the least that an outsider knows a cell to be where it is marked c, else no limit
     changes: Flags  # (places, types, types) a person of one type may become another
     trades: Flags  # (splits, places)
@@ -110,22 +111,30 @@ class Ground:
 
     @classmethod
     def of(cls, types: Types, marks: NDArray[np.uint8], places: Ints) -> Ground:
-        """What siblings allow. A place with others below it takes part if these show nothing but totals."""
+        """What siblings allow. A place with others below it takes part if these show nothing but totals.
+
+        Where an outsider knows of zeros further down, that is left to `crossing`.
+        """
         lattice = types.lattice
         mark = marks[places]
         lowest = np.array([lattice.is_lowest(place) for place in places.tolist()])
-        able = only_totals(lattice, marks)[places]
+        may_come = np.array(
+            [lattice.open[lattice.leaf_start[place] : lattice.leaf_end[place]].all(axis=0) for place in places.tolist()]
+        )
+        able = only_totals(lattice, marks)[places] & (lowest | may_come.all(axis=1))
         free = mark != Mark.SHOWN
         changes = np.repeat(able, types.differ.shape[0] ** 2).reshape(len(places), *types.differ.shape[:2])
         for axis, single in enumerate(types.single):
             hidden = free[:, single]
             changes &= ~types.differ[None, :, :, axis] | (hidden[:, :, None] & hidden[:, None, :])
+        changes &= may_come[:, None, :]
         trades = [able & (mark[:, split.coupling] >= Mark.BELOW).all(axis=1) for split in types.splits]
         return cls(
             types,
             places,
             able,
             free,
+            may_come,
             np.where(mark == Mark.WITHHELD, lattice.least[places], -PLENTY),
             changes,
             np.array(trades, dtype=np.bool_).reshape(len(trades), len(places)),
@@ -250,14 +259,18 @@ class Walk:
         first, second = first[own[first] > 0], second[own[second] > 0]
         if not len(first) or not len(second) or not len(mates):
             return 0
+        may_come = self.ground.may_come
         one = split.at[split.row[second][None, :], split.column[first][:, None]]
         two = split.at[split.row[first][:, None], split.column[second][None, :]]
         away = self.counts[mates]
-        back = np.minimum(away[:, one], away[:, two]).sum(axis=0)
-        units = np.minimum(np.minimum(own[first][:, None], own[second][None, :]), back)
+        room = np.minimum(away[:, one], away[:, two])
+        room *= may_come[mates][:, first][:, :, None] & may_come[mates][:, second][:, None, :]
+        here = may_come[self.here]
+        units = np.minimum(np.minimum(own[first][:, None], own[second][None, :]), room.sum(axis=0))
+        units *= here[one] & here[two]
         p, q = divmod(int(units.argmax()), units.shape[1])
         leaving, coming = np.array([first[p], second[q]]), np.array([one[p, q], two[p, q]])
-        return self._exchange(leaving, coming, mates, away[:, coming].min(axis=1), min(int(units[p, q]), wanted))
+        return self._exchange(leaving, coming, mates, room[:, p, q], min(int(units[p, q]), wanted))
 
     def _change(self, leaving: Ints, coming: Ints, wanted: int) -> int:
         """Persons of one type become another, as many as fit of the pair of types of which most fit."""
@@ -269,7 +282,7 @@ class Walk:
         if not len(old):
             return 0
         mates = np.flatnonzero(np.arange(len(ground.places)) != self.here)
-        back = np.where(ground.changes[mates][:, old, new], self._spare(mates, new, old), 0)
+        back = np.where(ground.changes[mates][:, new, old], self._spare(mates, new, old), 0)
         units = np.minimum(self._spare(np.array([self.here]), old, new)[0], back.sum(axis=0))
         best = int(units.argmax())
         pair = old[best : best + 1], new[best : best + 1]
@@ -292,14 +305,20 @@ class Walk:
         mates = np.flatnonzero(ground.transfers & (np.arange(len(ground.places)) != self.here))
         if not len(mates):
             return 0
-        givers = mates if up else np.array([self.here])
-        room = np.minimum(self.counts[np.ix_(givers, inside)], (self.values - ground.floor)[givers, -1:])
-        best = int(room.sum(axis=0).argmax())
-        kind, none = inside[best : best + 1], inside[:0]
-        units = min(int(room[:, best].sum()), wanted)
         if up:
-            return self._exchange(none, kind, mates, room[:, best], units)
-        return self._exchange(kind, none, mates[:1], np.array([units]), units)
+            room = np.minimum(self.counts[np.ix_(mates, inside)], (self.values - ground.floor)[mates, -1:])
+            room *= ground.may_come[self.here, inside]
+            best = int(room.sum(axis=0).argmax())
+            return self._exchange(
+                inside[:0], inside[best : best + 1], mates, room[:, best], min(int(room[:, best].sum()), wanted)
+            )
+        takes = ground.may_come[np.ix_(mates, inside)]
+        spare = int((self.values - ground.floor)[self.here, -1])
+        room = np.minimum(self.counts[self.here, inside], spare) * takes.any(axis=0)
+        best = int(room.argmax())
+        units = min(int(room[best]), wanted)
+        taker = mates[takes[:, best].argmax()]
+        return self._exchange(inside[best : best + 1], inside[:0], np.array([taker]), np.array([units]), units)
 
     def _exchange(self, leaving: Ints, coming: Ints, mates: Ints, room: Ints, units: int) -> int:
         """Lay an exchange so many times, the siblings in turn as far as each has room; the units laid."""

@@ -87,14 +87,16 @@ def narrowed(cells: Cells, safe: SafeCells) -> list[tuple[int, ...]]:
 def closed(cells: Cells, safe: SafeCells) -> list[tuple[tuple[int, ...], int]]:
     """Cells at risk and whole values up to the threshold that they have in no possible table.
 
-    For who knows of each withheld cell whether it is at the threshold or above. Tables may be larger than `narrowed`
-    can write down: an integer program looks for one for each value, and each is held against all that is shown.
+    For who knows of each withheld cell whether it is at the threshold or above, and of each other one whether it is
+    zero. Tables may be larger than `narrowed` can write down: an integer program looks for one for each value, and each
+    is held against all that is shown.
     """
     size = cells.counts.size
     unit = np.eye(size, dtype=np.int64).reshape(size, *cells.counts.shape)
     sums = np.stack([add_margins(one, safe.places).reshape(-1) for one in unit]).T  # (cells, unknowns)
     truth, marks, k = sums @ cells.counts.reshape(-1), safe.marks.reshape(-1), safe.threshold
     told = marks <= Mark.WITHHELD
+    most = np.where(cells.counts.reshape(-1) > 0, np.inf, 0)
     low = np.where(marks == Mark.SHOWN, truth, np.where(truth >= k, k, 1))[told]
     high = np.where(marks == Mark.SHOWN, truth, truth.sum())[told]
     tables, missing = [truth], []
@@ -102,7 +104,7 @@ def closed(cells: Cells, safe: SafeCells) -> list[tuple[tuple[int, ...], int]]:
         if any(table[cell] == value for table in tables):
             continue
         rows = LinearConstraint(np.vstack([sums[told], sums[cell]]), np.append(low, value), np.append(high, value))
-        found = milp(np.zeros(size), integrality=np.ones(size), bounds=Bounds(0, np.inf), constraints=rows)
+        found = milp(np.zeros(size), integrality=np.ones(size), bounds=Bounds(0, most), constraints=rows)
         if found.x is None:
             missing.append((tuple(int(i) for i in np.unravel_index(cell, safe.marks.shape)), value))
             continue
