@@ -32,9 +32,10 @@ from anonymize.protection.design import Design, by_level, coarsened, planned, st
 from anonymize.protection.lattice import Flags, Ints, Lattice, subcrosses
 from anonymize.protection.moves import PLENTY, Move, Offers, offers
 from anonymize.protection.prices import prices
-from anonymize.protection.proofs import Needs, Proofs, at_risk
+from anonymize.protection.proofs import Needs, Proofs, Saved, at_risk
 from anonymize.tables import CellRef, Cells, Mark, SafeCells
 
+HOPES = 3  # moves that known zeros stand in the way of, tried for one cell
 MOST_COMBINED = 4  # moves paid for one cell, after which dropping the cross is the better answer
 
 
@@ -93,7 +94,7 @@ def protect(cells: Cells, policy: Policy, exposed: Collection[CellRef] = (), key
     alone = prices(lattice, key)
     while True:
         proofs = Proofs.of(lattice, risk, tables[0]), Proofs.of(anybody, shares, tables[1])
-        board = Board(lattice, design, proofs, alone)
+        board = Board(lattice, design, proofs, anybody, alone)
         board.cover()
         if len(board.design.drops) == len(design.drops):
             return _published(board, policy)
@@ -169,6 +170,7 @@ class Board:
     lattice: Lattice
     design: Design
     proofs: tuple[Proofs, ...]  # of cells at risk, and of shares
+    anybody: Lattice  # as if nobody knew of a zero
     alone: Ints  # (places, cells) price of withholding each cell alone
     marks: NDArray[np.uint8] = field(init=False)
     prices: Ints = field(init=False)  # of withholding a cell: its own and that of all shown cells below
@@ -189,8 +191,6 @@ class Board:
     def _cover_unseen(self, proofs: Proofs) -> None:
         proofs.look_around(self.marks)
         for level in range(len(self.lattice.cells.places.levels)):
-            if level:
-                proofs.share(self.marks, level)
             here = (self.lattice.level == level)[:, None]
             for place, cell in np.argwhere(self._unproven(proofs) & here).tolist():
                 proofs.prove(place, cell, self.marks)
@@ -223,15 +223,36 @@ class Board:
         if dear and proofs.prove(place, cell, self.marks, near=chosen is not None):
             return True
         chosen = chosen or self._alone(task, limit)
+        if self._hope(task, self._price(chosen) - 1 if chosen else limit):
+            return True
         if chosen is None:
             return self._pay_by_and_by(task, limit)
         self._withhold_corners(chosen)
         proofs.proven[place, cell] = True
         return True
 
+    def _hope(self, task: Task, limit: int) -> bool:
+        """Withhold for a move that only known zeros stand in the way of, if its price is within a limit, and prove it.
+
+        What is withheld makes room; that nobody comes where all know of a zero is left to the proof, which may go
+        about it in other ways than the move.
+        """
+        if task.proofs.lattice.open.all():
+            return False
+        free = Task(task.proofs, task.place, task.cell, task.up, task.down)
+        for stage in self._stages(free):
+            self._make_offers(free, stage, self.anybody)
+        for move in self._cheapest(free, limit)[:HOPES]:
+            saved = self._saved()
+            self._withhold_corners(move)
+            if task.proofs.prove(task.place, task.cell, self.marks):
+                return True
+            self._come_back(saved)
+        return False
+
     def _pay_by_and_by(self, task: Task, limit: int) -> bool:
         """Withhold for one move after the other, within a price, until the cell is proven; else leave all as it was."""
-        marks, saved, spent = self.marks.copy(), [proofs.saved() for proofs in self.proofs], 0
+        saved, spent = self._saved(), 0
         for price, move in self._most_for_the_price(task, limit)[:MOST_COMBINED]:
             spent += price
             if spent > limit:
@@ -239,10 +260,16 @@ class Board:
             self._withhold_corners(move)
             if task.proofs.prove(task.place, task.cell, self.marks):
                 return True
-        self.marks = marks
-        for proofs, before in zip(self.proofs, saved, strict=True):
-            proofs.come_back(before)
+        self._come_back(saved)
         return False
+
+    def _saved(self) -> tuple[NDArray[np.uint8], list[Saved]]:
+        return self.marks.copy(), [proofs.saved() for proofs in self.proofs]
+
+    def _come_back(self, saved: tuple[NDArray[np.uint8], list[Saved]]) -> None:
+        self.marks = saved[0]
+        for proofs, before in zip(self.proofs, saved[1], strict=True):
+            proofs.come_back(before)
 
     def _stages(self, task: Task) -> Iterator[list[tuple[int, int]]]:
         """Crosses and pivots to try, what is most likely and cheapest first."""
@@ -252,11 +279,11 @@ class Board:
         for pivot in self.lattice.path(task.place)[1:]:
             yield [(cross, pivot) for cross in crosses]
 
-    def _make_offers(self, task: Task, stage: list[tuple[int, int]]) -> None:
+    def _make_offers(self, task: Task, stage: list[tuple[int, int]], lattice: Lattice | None = None) -> None:
         for cross, pivot in stage:
             swap = task.proofs.swaps.of(task.cell, cross)
             if len(swap.corners):
-                offer = offers(task.proofs.lattice, swap, task.place, pivot, self.marks, self.prices)
+                offer = offers(lattice or task.proofs.lattice, swap, task.place, pivot, self.marks, self.prices)
                 task.known.append((cross, pivot, offer))
 
     def _alone(self, task: Task, limit: int) -> Move | None:
@@ -276,6 +303,20 @@ class Board:
                 best = key
                 chosen = Move(task.place, pivot, int(offer.partners[partner]), task.cell, cross, alternative)
         return chosen
+
+    def _cheapest(self, task: Task, limit: int) -> list[Move]:
+        """Single moves that are enough and within a price, the cheapest first, one for each cross and pivot."""
+        found: list[tuple[int, int, Move]] = []
+        for number, (cross, pivot, offer) in enumerate(task.known):
+            price = np.where((offer.up >= task.up) & (offer.down >= task.down), offer.price, PLENTY)
+            if price.size and price.min() <= limit:
+                partner, alternative = divmod(int(price.argmin()), price.shape[1])
+                move = Move(task.place, pivot, int(offer.partners[partner]), task.cell, cross, alternative)
+                found.append((int(price.min()), number, move))
+        return [move for _, _, move in sorted(found, key=lambda one: one[:2])]
+
+    def _price(self, move: Move) -> int:
+        return sum(int(self.prices[corner]) for corner in self._shown_corners(move))
 
     def _most_for_the_price(self, task: Task, limit: int) -> list[tuple[int, Move]]:
         """Price and move, those first that bring most for their price."""

@@ -19,12 +19,16 @@ from anonymize.protection.design import Design, dominance
 from anonymize.protection.lattice import Flags, Ints, Lattice
 from anonymize.protection.moves import Swaps
 from anonymize.protection.screen import screen
-from anonymize.protection.walk import Ground, Types, Walk, only_totals
+from anonymize.protection.siblings import exchanges
+from anonymize.protection.walk import Ground, Types, Walk
 
 FAR = (2, 8)  # lowest places that a block takes from each place further off; more only if these do not do
 MOST_HOLDERS = 12  # lowest places of a cell's persons that a block is laid around
 MOST_STARTS = 3  # tables that a walk may begin at, besides the true one
 MOST_VALUES = 60  # what is open of a cell is one bit per value; above any threshold
+
+
+Saved = tuple[Flags, Ints, dict[int, list[tuple[Ints, Change]]]]  # what was proven at some moment
 
 
 def at_risk(values: Ints, threshold: int) -> Flags:
@@ -101,47 +105,23 @@ class Proofs:
         """Nothing proven yet."""
         return cls(lattice, needs, Types(lattice), Swaps(lattice), tables)
 
-    def saved(self) -> tuple[Flags, Ints, dict[int, list[tuple[Ints, Change]]]]:
+    def saved(self) -> Saved:
         """What is proven so far, to come back to."""
         raised = {place: list(tables) for place, tables in self.raised.items()}
         return self.proven.copy(), self.open_values.copy(), raised
 
-    def come_back(self, saved: tuple[Flags, Ints, dict[int, list[tuple[Ints, Change]]]]) -> None:
+    def come_back(self, saved: Saved) -> None:
         """Take back what was proven since."""
         self.proven, self.open_values, self.raised = saved
         self.forget()
 
     def look_around(self, marks: NDArray[np.uint8]) -> None:
-        """Prove what can be proven for all cells at once: by tables of earlier attempts, and by the screen."""
+        """Prove what can be proven for all cells at once: by tables of earlier attempts, and by exchanges."""
         for table in self.tables:
             if agrees(self.lattice, marks, *table.margins(self.lattice)):
                 self._note(table)
         self.proven |= screen(self.lattice, marks, self.needs.up, self.needs.down)
-
-    def share(self, marks: NDArray[np.uint8], level: int) -> None:
-        """Prove cells of a level by what is proven of the places above, where nothing but totals is shown below these.
-
-        Nobody may be known to be missing in any of them. Persons of N at the place above, m of them in the cell, can be
-        dealt out to places of known totals r in any way that adds up, so that the cell of one of them is any whole
-        number from max(0, r + m - N) to min(r, m). If m may be any of several numbers in a row, so may these.
-        """
-        lattice = self.lattice
-        here = np.flatnonzero(lattice.level == level)
-        closed = np.concatenate([[0], np.cumsum(~lattice.open.all(axis=1))])
-        anybody = closed[lattice.leaf_end] == closed[lattice.leaf_start]
-        here = here[(only_totals(lattice, marks) & anybody)[lattice.parent[here]]]
-        above = lattice.parent[here]
-        values = lattice.values[above]
-        sure = self.proven[above] & (self.needs.up[above] > 0)
-        least = np.where(sure, values - self.needs.down[above], values)
-        most = np.where(sure, values + self.needs.up[above], values)
-        total = lattice.values[here, -1:]
-        low = np.maximum(total + least - values[:, -1:], 0)
-        high = np.minimum(total, most)
-        own = lattice.values[here]
-        enough = (low <= own - self.needs.down[here]) & (high >= own + self.needs.up[here])
-        enough[:, -1] = False
-        self.proven[here] |= enough & self.needed[here]
+        self.proven |= exchanges(self.lattice, marks, self.needs.up, self.needs.down)
 
     def prove(self, place: int, cell: int, marks: NDArray[np.uint8], near: bool = False) -> bool:
         """Whether a cell is proven with the marks as they are: already, by walks, or by tables of wider blocks.

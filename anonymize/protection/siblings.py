@@ -1,0 +1,68 @@
+"""Lowest places that show nothing but totals: which of their cells are safe by exchanges with their siblings alone.
+
+Where no breakdown is shown, or marked c, at any child of a place, a person of one of them may become another type if a
+person of that type, at a sibling, becomes the first: all totals stay, and so does every cell of the place above. Many
+kinds of such exchanges together can change a cell far enough where one kind can't, and here they are reckoned for all
+places at once. A cell with types X inside, at place d, gains a person by
+
+    s -> t at d and t -> s at a sibling e,      t in X, s not in X,
+
+where d has a person of s, e has one of t, and nobody is known to be missing of t at d or of s at e.
+
+**How many.** Taken one s after the other, u exchanges so far have used at most u of the siblings' persons of t, so that
+of q persons that could be taken for the next s at least q - u are left. The sum over s of min(persons of s at d,
+q - u) is therefore laid whole, person by person, and every whole value on the way is met in a possible table.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonymize.protection.lattice import Flags, Ints, Lattice
+from anonymize.protection.walk import only_totals
+
+
+def exchanges(lattice: Lattice, marks: NDArray[np.uint8], need_up: Ints, need_down: Ints) -> Flags:
+    """Which cells with a need (places, cells), of lowest places, are cleared by exchanges with siblings."""
+    cleared = np.zeros(need_up.shape, dtype=np.bool_)
+    parts = np.flatnonzero(~lattice.membership.all(axis=1))  # an exchange leaves what counts everybody as it is
+    inside = lattice.membership[parts]
+    for above in np.flatnonzero(only_totals(lattice, marks) & (lattice.level == lattice.level.max() - 1)).tolist():
+        rows = np.ix_(lattice.children[above], parts)
+        up, down = need_up[rows], need_down[rows]
+        if (up > 0).any() or (down > 0).any():
+            here = slice(int(lattice.leaf_start[above]), int(lattice.leaf_end[above]))
+            counts, may_come = lattice.inner[here], lattice.open[here].astype(np.int64)
+            cleared[rows] = (gained(counts, may_come, inside) >= up) & (lost(counts, may_come, inside) >= down)
+    return cleared & ((need_up > 0) | (need_down > 0))
+
+
+def gained(counts: Ints, may_come: Ints, inside: Flags) -> Ints:
+    """How many persons each cell can gain, (places, cells), from counts (places, types) of siblings.
+
+    `may_come` (places, types) is 1 where nobody is known to be missing, `inside` (cells, types) what each cell counts.
+    """
+    cell, coming = np.nonzero(inside)
+    both = may_come.T @ counts  # (s, t) persons of t at places where s may come
+    units = np.zeros((len(counts), len(cell)), dtype=np.int64)
+    for leaving in range(counts.shape[1]):
+        back = both[leaving, coming] - may_come[:, leaving, None] * counts[:, coming]
+        more = np.minimum(counts[:, leaving, None], np.maximum(back - units, 0))
+        units += more * ~inside[cell, leaving]
+    units *= may_come[:, coming]
+    most: Ints = np.maximum.reduceat(units, np.searchsorted(cell, np.arange(len(inside))), axis=1)
+    return most
+
+
+def lost(counts: Ints, may_come: Ints, inside: Flags) -> Ints:
+    """How many persons each cell can lose, (places, cells); see `gained`."""
+    cell, leaving = np.nonzero(inside)
+    both = may_come.T @ counts  # (t, s) persons of s at places where t may come
+    back = may_come @ (both[leaving] * ~inside[cell]).T - may_come[:, leaving] * (counts @ ~inside.T)[:, cell]
+    units = np.zeros((len(counts), len(inside)), dtype=np.int64)
+    for kind in range(counts.shape[1]):
+        here = leaving == kind
+        at = cell[here]
+        units[:, at] += np.minimum(counts[:, kind, None], np.maximum(back[:, here] - units[:, at], 0))
+    return units
