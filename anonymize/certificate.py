@@ -286,6 +286,13 @@ class Witnesses(Proofs):
                 if wanted <= self.threshold and self.open_values[place, cell] >> wanted & 1:
                     self._use(walk.table())
 
+    def _walk_back(self, place: int, cell: int, marks: NDArray[np.uint8], table: Change) -> None:
+        if place and not self.proven[place, cell]:
+            self._walk_from(place, cell, (int(self.lattice.values[place, cell]),), marks, table)
+
+    def _at_once(self, place: int, cell: int, marks: NDArray[np.uint8]) -> None:
+        """Nothing: what is noted here must come with its table."""
+
     def _use(self, table: Change) -> None:
         if agrees(self.lattice, self.marks, *table.margins(self.lattice)):
             self.tables.append(table)

@@ -96,7 +96,7 @@ def protect(cells: Cells, policy: Policy, exposed: Collection[CellRef] = (), key
         proofs = Proofs.of(lattice, risk, tables[0]), Proofs.of(anybody, shares, tables[1])
         board = Board(lattice, design, proofs, anybody, alone)
         board.cover()
-        if len(board.design.drops) == len(design.drops):
+        if len(board.design.drops) == len(design.drops) or not board.in_vain():
             return _published(board, policy)
         design = board.design
 
@@ -173,10 +173,15 @@ class Board:
     anybody: Lattice  # as if nobody knew of a zero
     alone: Ints  # (places, cells) price of withholding each cell alone
     marks: NDArray[np.uint8] = field(init=False)
+    planned: Flags = field(init=False)  # (places, cells) of the design at the beginning
+    sakes: list[tuple[int, int, list[tuple[int, int]]]] = field(
+        default_factory=list
+    )  # a cell, and what it made withheld
     prices: Ints = field(init=False)  # of withholding a cell: its own and that of all shown cells below
 
     def __post_init__(self) -> None:
         self.marks = self.design.marks(self.lattice)
+        self.planned = self.marks == Mark.SHOWN
         self._withhold_primaries()
 
     def cover(self) -> None:
@@ -187,6 +192,14 @@ class Board:
                     self._coarsen(place, cell)
             if proofs.needed.any():
                 self._cover_unseen(proofs)
+
+    def in_vain(self) -> bool:
+        """Whether a cell is still withheld for the sake of one that a dropped cross has since taken away."""
+        gone = (self.marks == Mark.ABSENT) & self.planned
+        return any(
+            gone[place, cell] and any(self.marks[corner] == Mark.WITHHELD for corner in corners)
+            for place, cell, corners in self.sakes
+        )
 
     def _cover_unseen(self, proofs: Proofs) -> None:
         proofs.look_around(self.marks)
@@ -345,8 +358,10 @@ class Board:
         return [(g, corner) for g in ends for corner in corners if self.marks[g, corner] == Mark.SHOWN]
 
     def _withhold_corners(self, move: Move) -> None:
-        for place, corner in self._shown_corners(move):
+        corners = self._shown_corners(move)
+        for place, corner in corners:
             self._withhold(place, corner)
+        self.sakes.append((move.place, move.cell, corners))
 
     def _withhold(self, place: int, cell: int) -> None:
         """Withhold a shown cell; nothing is shown below it any more."""

@@ -19,7 +19,7 @@ from anonymize.protection.design import Design, dominance
 from anonymize.protection.lattice import Flags, Ints, Lattice
 from anonymize.protection.moves import Swaps
 from anonymize.protection.screen import screen
-from anonymize.protection.siblings import exchanges
+from anonymize.protection.siblings import bare, reach
 from anonymize.protection.walk import Ground, Types, Walk
 
 FAR = (2, 8)  # lowest places that a block takes from each place further off; more only if these do not do
@@ -88,6 +88,8 @@ class Proofs:
     grounds: dict[int, Ground] = field(default_factory=dict)  # by parent; of the marks as they are
     regions: dict[int, Region] = field(default_factory=dict)
     lifted: set[tuple[int, int]] = field(default_factory=set)  # cells for which a walk was kept, or tried in vain
+    spread: set[tuple[int, int]] = field(default_factory=set)  # tables in `raised`, by place and number, that were
+    filled: set[int] = field(default_factory=set)  # lowest places that were let grow, or tried in vain
     raised: dict[int, list[tuple[Ints, Change]]] = field(
         default_factory=dict
     )  # by place: its cells in a possible table
@@ -113,6 +115,7 @@ class Proofs:
     def come_back(self, saved: Saved) -> None:
         """Take back what was proven since."""
         self.proven, self.open_values, self.raised = saved
+        self.spread.clear()
         self.forget()
 
     def look_around(self, marks: NDArray[np.uint8]) -> None:
@@ -121,7 +124,8 @@ class Proofs:
             if agrees(self.lattice, marks, *table.margins(self.lattice)):
                 self._note(table)
         self.proven |= screen(self.lattice, marks, self.needs.up, self.needs.down)
-        self.proven |= exchanges(self.lattice, marks, self.needs.up, self.needs.down)
+        for place in np.flatnonzero(bare(self.lattice, marks)).tolist():
+            self._note_reach(place, self._counts(place, None))
 
     def prove(self, place: int, cell: int, marks: NDArray[np.uint8], near: bool = False) -> bool:
         """Whether a cell is proven with the marks as they are: already, by walks, or by tables of wider blocks.
@@ -138,7 +142,15 @@ class Proofs:
                     break
                 self.tables.append(table)
                 self._note(table)
+                self._walk_back(place, cell, marks, table)
         return bool(self.proven[place, cell])
+
+    def _walk_back(self, place: int, cell: int, marks: NDArray[np.uint8], table: Change) -> None:
+        """Meet the values between a table's and the true one, by a walk from there: sooner than a table for each."""
+        if place and not self.proven[place, cell]:
+            walk = self._begin(place, marks, table)
+            walk.seek(cell, int(self.lattice.values[place, cell]))
+            self._note_walk(place, walk)
 
     def _blocks(self, place: int, cell: int) -> Iterator[tuple[int, int, int, tuple[int, ...]]]:
         """Blocks for a cell, as centre, top, how far, and lowest places further off; the narrowest first.
@@ -164,16 +176,73 @@ class Proofs:
         """Walks from the true table, and from those in which the place above counts more in the cell."""
         if place == 0:
             return False
+        above = int(self.lattice.parent[place])
+        if self.lattice.is_lowest(place) and self._ground(place, marks).bare:
+            self._at_once(place, cell, marks)
+        if self.proven[place, cell]:
+            return True
         value = int(self.lattice.values[place, cell])
         goals = (value + int(self.needs.up[place, cell]), value - int(self.needs.down[place, cell]))
         self._walk_from(place, cell, goals, marks, None)
         if not self.proven[place, cell]:
-            self._lift(int(self.lattice.parent[place]), cell, goals[0], marks)
+            self._lift(above, cell, goals[0], marks)
         for start in self._starts(place, cell):
             if self.proven[place, cell]:
                 break
             self._walk_from(place, cell, goals, marks, start)
         return bool(self.proven[place, cell])
+
+    def _at_once(self, place: int, cell: int, marks: NDArray[np.uint8]) -> None:
+        """For a lowest place that shows no more than its total, as its siblings do: what exchanges among them allow."""
+        self._fill(place, marks)
+        if not self.proven[place, cell]:
+            above = int(self.lattice.parent[place])
+            self._lift(above, cell, int(self.lattice.values[place, cell] + self.needs.up[place, cell]), marks)
+            self._spread(above, cell)
+
+    def _fill(self, place: int, marks: NDArray[np.uint8]) -> None:
+        """Where a lowest place's total is withheld as too small: let it grow, and its cells by exchanges from there.
+
+        A cell meets every whole value on the way from the true table to the fuller one, and on from there.
+        """
+        if place in self.filled or not self.needs.up[place, -1]:
+            return
+        self.filled.add(place)
+        walk = Walk.begin(self._ground(place, marks), place)
+        walk.seek(self.lattice.values.shape[1] - 1, int(self.lattice.values[place, -1] + self.needs.up[place, -1]))
+        self._note_walk(place, walk)
+        self._note_reach(int(self.lattice.parent[place]), walk.counts)
+
+    def _spread(self, place: int, cell: int) -> None:
+        """Note what possible tables in which a place counts more in a cell allow its children, by exchanges."""
+        for number in self._fuller(place, cell):
+            if (place, number) not in self.spread:
+                self.spread.add((place, number))
+                self._note_reach(place, self._counts(place, self.raised[place][number][1]))
+
+    def _counts(self, place: int, table: Change | None) -> Ints:
+        """Counts (lowest places under a place, types), true or of another possible table."""
+        first, last = int(self.lattice.leaf_start[place]), int(self.lattice.leaf_end[place])
+        counts = self.lattice.inner[first:last].copy()
+        if table is not None:
+            inside = (table.leaves >= first) & (table.leaves < last)
+            counts[table.leaves[inside] - first] += table.counts[inside]
+        return counts
+
+    def _note_reach(self, place: int, counts: Ints) -> None:
+        """Note what cells of a place's children can be by exchanges from possible counts of theirs."""
+        lattice = self.lattice
+        children = lattice.children[place]
+        wanted = (self.needed[children] & ~self.proven[children]).any(axis=0)
+        parts = np.flatnonzero(wanted & ~lattice.membership.all(axis=1))
+        if not len(parts):
+            return
+        here = slice(int(lattice.leaf_start[place]), int(lattice.leaf_end[place]))
+        low, high = reach(counts, lattice.open[here].astype(np.int64), lattice.membership[parts])
+        self.open_values[np.ix_(children, parts)] &= ~_whole(low, high)
+        least = lattice.values[children].copy()
+        least[:, parts] = low
+        self._settle(children, least)
 
     def _walk_from(
         self, place: int, cell: int, goals: tuple[int, ...], marks: NDArray[np.uint8], start: Change | None
@@ -202,19 +271,20 @@ class Proofs:
 
     def _note_walk(self, place: int, walk: Walk | Crossing) -> None:
         """Note what a walk proves of the cells of its place: every whole value that each of them met."""
-        low, high = np.maximum(walk.low, 0), np.minimum(walk.high, MOST_VALUES - 1)
-        met = np.where(high >= low, (np.int64(2) << high) - (np.int64(1) << np.minimum(low, MOST_VALUES)), 0)
-        self.open_values[place] &= ~met
+        self.open_values[place] &= ~_whole(walk.low, walk.high)
         self._settle(np.array([place]), walk.low[None])
 
     def _starts(self, place: int, cell: int) -> list[Change]:
         """Possible tables in which the place above counts more in a cell, the most first."""
         above = int(self.lattice.parent[place])
-        true = int(self.lattice.values[above, cell])
-        more = [
-            (int(values[cell]), i) for i, (values, _) in enumerate(self.raised.get(above, [])) if values[cell] > true
-        ]
-        return [self.raised[above][i][1] for _, i in sorted(more, reverse=True)[:MOST_STARTS]]
+        return [self.raised[above][number][1] for number in self._fuller(above, cell)]
+
+    def _fuller(self, place: int, cell: int) -> list[int]:
+        """Numbers of the tables kept for a place in which it counts more in a cell, the most first."""
+        true = int(self.lattice.values[place, cell])
+        kept = enumerate(self.raised.get(place, []))
+        more = [(int(values[cell]), number) for number, (values, _) in kept if values[cell] > true]
+        return [number for _, number in sorted(more, reverse=True)[:MOST_STARTS]]
 
     def _region(self, place: int, marks: NDArray[np.uint8]) -> Region:
         above = int(self.lattice.parent[place])
@@ -231,6 +301,7 @@ class Proofs:
     def forget(self, place: int | None = None) -> None:
         """Marks have changed at a place and below, or anywhere: what was made of them is made anew."""
         self.provers.clear()
+        self.filled.clear()
         if place is None:
             self.grounds.clear()
             self.regions.clear()
@@ -280,3 +351,10 @@ class Proofs:
             if not self.lattice.is_lowest(place):
                 self.raised.setdefault(place, []).append((here, table))
         return places, values
+
+
+def _whole(low: Ints, high: Ints) -> Ints:
+    """Bits of all whole values from low to high."""
+    low, high = np.maximum(low, 0), np.minimum(high, MOST_VALUES - 1)
+    bits: Ints = np.where(high >= low, (np.int64(2) << high) - (np.int64(1) << np.minimum(low, MOST_VALUES)), 0)
+    return bits

@@ -23,26 +23,24 @@ from anonymize.protection.lattice import Flags, Ints, Lattice
 from anonymize.protection.walk import only_totals
 
 
-def exchanges(lattice: Lattice, marks: NDArray[np.uint8], need_up: Ints, need_down: Ints) -> Flags:
-    """Which cells with a need (places, cells), of lowest places, are cleared by exchanges with siblings."""
-    cleared = np.zeros(need_up.shape, dtype=np.bool_)
-    parts = np.flatnonzero(~lattice.membership.all(axis=1))  # an exchange leaves what counts everybody as it is
-    inside = lattice.membership[parts]
-    for above in np.flatnonzero(only_totals(lattice, marks) & (lattice.level == lattice.level.max() - 1)).tolist():
-        rows = np.ix_(lattice.children[above], parts)
-        up, down = need_up[rows], need_down[rows]
-        if (up > 0).any() or (down > 0).any():
-            here = slice(int(lattice.leaf_start[above]), int(lattice.leaf_end[above]))
-            counts, may_come = lattice.inner[here], lattice.open[here].astype(np.int64)
-            cleared[rows] = (gained(counts, may_come, inside) >= up) & (lost(counts, may_come, inside) >= down)
-    return cleared & ((need_up > 0) | (need_down > 0))
+def bare(lattice: Lattice, marks: NDArray[np.uint8]) -> Flags:
+    """Places right above the lowest whose children show nothing but totals."""
+    above: Flags = only_totals(lattice, marks) & (lattice.level == lattice.level.max() - 1)
+    return above
+
+
+def reach(counts: Ints, may_come: Ints, inside: Flags) -> tuple[Ints, Ints]:
+    """The least and the greatest value (places, cells) that each cell meets by exchanges from counts (places, types).
+
+    `may_come` (places, types) is 1 where nobody is known to be missing, `inside` (cells, types) what each cell counts;
+    none counts everybody.
+    """
+    here = counts @ inside.T
+    return here - lost(counts, may_come, inside), here + gained(counts, may_come, inside)
 
 
 def gained(counts: Ints, may_come: Ints, inside: Flags) -> Ints:
-    """How many persons each cell can gain, (places, cells), from counts (places, types) of siblings.
-
-    `may_come` (places, types) is 1 where nobody is known to be missing, `inside` (cells, types) what each cell counts.
-    """
+    """How many persons each cell can gain, (places, cells); see `reach`."""
     cell, coming = np.nonzero(inside)
     both = may_come.T @ counts  # (s, t) persons of t at places where s may come
     units = np.zeros((len(counts), len(cell)), dtype=np.int64)
@@ -56,7 +54,7 @@ def gained(counts: Ints, may_come: Ints, inside: Flags) -> Ints:
 
 
 def lost(counts: Ints, may_come: Ints, inside: Flags) -> Ints:
-    """How many persons each cell can lose, (places, cells); see `gained`."""
+    """How many persons each cell can lose, (places, cells); see `reach`."""
     cell, leaving = np.nonzero(inside)
     both = may_come.T @ counts  # (t, s) persons of s at places where t may come
     back = may_come @ (both[leaving] * ~inside[cell]).T - may_come[:, leaving] * (counts @ ~inside.T)[:, cell]

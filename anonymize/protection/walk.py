@@ -101,6 +101,7 @@ class Ground:
 
     types: Types
     places: Ints
+    bare: bool  # no child shows anything but its total
     able: Flags  # (places,) nothing but totals is shown below, and anybody may come there; or nothing is below
     open: Flags  # (places, cells) not shown
     may_come: Flags  # (places, types) what nobody knows to be zero
@@ -132,6 +133,7 @@ class Ground:
         return cls(
             types,
             places,
+            not (marks[places, :-1] < Mark.BELOW).any(),
             able,
             free,
             may_come,
