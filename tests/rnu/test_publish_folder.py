@@ -50,7 +50,7 @@ def releases(tmp_path_factory):
     """January, its correction, and February, in which Juntos came too."""
     base = tmp_path_factory.mktemp("releases")
     february = ex.contents("2026-02", sis=((22, 31), (0, 12), (1500, 800)), notes=("Datos <inventados>.",))
-    homes = replace(february.tables[2], safe=ex.safe([[10, 10], [10, 10], [10, 10]]))
+    homes = ex.with_cells(february.tables[2], ex.safe([[10, 10], [10, 10], [10, 10]]))
     february = replace(february, tables=(*february.tables[:2], homes))
     return (
         publication(base / "a", ex.contents()),
@@ -253,6 +253,7 @@ def test_a_dataset_page_tells_downloads_quality_protection_provenance_and_how_to
         "89,9 %",
         "Totales por programa, desglosados por sexo",
         "El umbral es 5",
+        f"releases/{releases[2].digest}/certificados/usuarios_contigo.json",
         releases[2].digest,
         "a" * 64,
         "Ministerio de Prueba (2026). Registro de Prueba: Usuarios de los programas sociales. Periodo 2026-02",
