@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from anonymize.tables import CellRef
+
 MOST = 50  # threshold; no statistical office asks for more
 
 
@@ -17,4 +19,5 @@ class Policy:
     totals_only: frozenset[str] = frozenset()  # codes of lowest places under the population floor
     dominance: float = 0.9  # share of a place's users in one category at which that breakdown is dropped there
     structural: Mapping[str, frozenset[str]] = field(default_factory=dict)  # dimension -> categories imposed by a rule
+    must_show: tuple[CellRef, ...] = ()  # cells that must not be withheld
     broken_down: tuple[frozenset[str], ...] = ()  # per level, root first: dimensions broken down there; (): any

@@ -71,7 +71,8 @@ def protect(cells: Cells, policy: Policy, exposed: Collection[CellRef] = (), key
     `exposed` are cells that an attack brought to light in spite of it, for instance with figures that this table does
     not know of: for each, as often as it is named, the finest cross in its way is dropped.
     With a secret `key` the choice of what is withheld hangs on it, so that nobody can replay it.
-    Raises Unprotectable if not even the nation's total can stand, BadCells if the policy is no design.
+    Raises Unprotectable if not even the nation's total can stand, or a cell that the policy must show can't, naming it;
+    BadCells if the policy is no design.
 
     >>> from anonymize.tables import Dimension, Places
     >>> tree = Places.of([("PE", "01"), ("PE", "02"), ("PE", "03")], ("nacion", "departamento"))
@@ -92,11 +93,17 @@ def protect(cells: Cells, policy: Policy, exposed: Collection[CellRef] = (), key
         design = _coarser(lattice, design, *lattice.find(ref))
     tables: tuple[list[Change], list[Change]] = ([], [])
     alone = prices(lattice, key)
+    must_show = [lattice.find(ref) for ref in policy.must_show]
+    for cell in must_show:
+        alone[cell] = PLENTY
     while True:
         proofs = Proofs.of(lattice, risk, tables[0]), Proofs.of(anybody, shares, tables[1])
         board = Board(lattice, design, proofs, anybody, alone)
         board.cover()
         if len(board.design.drops) == len(design.drops) or not board.in_vain():
+            hidden = [ref for ref, at in zip(policy.must_show, must_show, strict=True) if board.marks[at] != Mark.SHOWN]
+            if hidden:
+                raise Unprotectable(f"what must be shown cannot be: {'; '.join(ref.in_words for ref in hidden[:5])}")
             return _published(board, policy)
         design = board.design
 
@@ -350,7 +357,7 @@ class Board:
         if smaller is None:
             return PLENTY - 1
         gone = (self.marks == Mark.SHOWN) & ~smaller.shows[:, self.lattice.cross]
-        return int(self.alone[gone].sum())
+        return min(int(self.alone[gone].sum()), PLENTY - 1)
 
     def _shown_corners(self, move: Move) -> list[tuple[int, int]]:
         corners = self.proofs[0].swaps.of(move.cell, move.cross).corners[move.alternative].tolist()

@@ -130,6 +130,15 @@ class CellRef:
     place: str
     categories: tuple[str, ...]
 
+    @property
+    def in_words(self) -> str:
+        """For a message.
+
+        >>> CellRef("distrito", "180101", ("hombre", "total")).in_words
+        '180101 × hombre × total'
+        """
+        return " × ".join((self.place, *self.categories))
+
 
 def names_of(places: Places, dimensions: Sequence[Dimension], which: NDArray[np.bool_]) -> tuple[CellRef, ...]:
     """The names of cells (places, categories + 1 …), place by place."""

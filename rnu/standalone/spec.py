@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from anonymize.policy import MOST
+from anonymize.tables import TOTAL, CellRef
 from rnu.errors import SettingsError
-from rnu.public.axes import Hierarchy
+from rnu.public.axes import Axis, Hierarchy
 from rnu.public.certificate import LEAST
 from rnu.settings.load import read_toml
 from rnu.settings.types import STRICT
@@ -31,6 +33,7 @@ class Spec:
     count: str  # the column with the counts
     threshold: int
     dimension: tuple[SpecDimension, ...]
+    show: tuple[dict[str, str], ...] = ()  # cells that must not be withheld: column -> code; its total if not named
     crosses: dict[str, int] = field(default_factory=dict)  # level of the tree -> most other dimensions crossed there
     __pydantic_config__ = STRICT
 
@@ -131,4 +134,23 @@ def crosses(spec: Spec, tree: Hierarchy, others: int, where: str) -> tuple[int, 
             raise SettingsError(f"level '{name}' shows from 0 to {above} crosses", where=f"{where}: crosses")
         found.append(here)
         above = here
+    return tuple(found)
+
+
+def must_show(spec: Spec, axes: Sequence[Axis], where: str) -> tuple[CellRef, ...]:
+    """The cells that must not be withheld; SettingsError for a column or code that there is not."""
+    columns = {axis.column: axis for axis in axes}
+    found = []
+    for cell in spec.show:
+        for column, code in cell.items():
+            if column not in columns:
+                raise SettingsError(f"there is no dimension '{column}'", where=f"{where}: show")
+            if code not in columns[column].tree.codes:
+                raise SettingsError(f"'{code}' is no code of '{column}'", where=f"{where}: show")
+        code, *others = (cell.get(axis.column, axis.tree.codes[0]) for axis in axes)
+        tree = axes[0].tree
+        level = tree.levels[tree.depth[tree.codes.index(code)]]
+        totals = [axis.tree.codes[0] for axis in axes[1:]]
+        categories = tuple(TOTAL if c == total else c for c, total in zip(others, totals, strict=True))
+        found.append(CellRef(level, code, categories))
     return tuple(found)

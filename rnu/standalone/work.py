@@ -17,7 +17,7 @@ from rnu.public.attack import Attacked, Known
 from rnu.public.attack import attack as attack_table
 from rnu.public.table import Public, counted, verify
 from rnu.standalone import folder
-from rnu.standalone.spec import read_spec
+from rnu.standalone.spec import must_show, read_spec
 from rnu.standalone.table import read_table
 
 NEVER = 2.0  # a share that no category can have: what dominates a place is the owner's to say
@@ -41,12 +41,15 @@ def protect(table_path: Path, spec_path: Path, out: Path, key: bytes = b"") -> O
     What is withheld hangs on the key, so that nobody without it can replay the choice.
     """
     table = read_table(table_path, read_spec(spec_path), spec_path)
-    policy = Policy(table.spec.threshold, table.crosses, dominance=NEVER)
+    shown = must_show(table.spec, table.axes, str(spec_path))
+    policy = Policy(table.spec.threshold, table.crosses, dominance=NEVER, must_show=shown)
     try:
         made = secure(table.cells(), policy, key=key)
     except Unprotectable as error:
         raise CannotBeProtected(
-            str(error), where=str(table_path), remedy="lower [crosses] in the spec, or merge categories"
+            str(error),
+            where=str(table_path),
+            remedy="lower [crosses] in the spec, merge categories, or ask less of [[show]]",
         ) from error
     folder.write(out, table, made.safe, made.certificate, made.private())
     verdict = verify(folder.read(out))

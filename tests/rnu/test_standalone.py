@@ -312,6 +312,56 @@ def test_a_table_of_three_persons_cannot_be_protected(given):
     assert not (given / "out").exists()
 
 
+def with_shown(folder: Path, cell: dict[str, str]) -> None:
+    """Ask in the spec for a cell to be shown."""
+    asked = "\n".join(["[[show]]", *(f'{column} = "{code}"' for column, code in cell.items())])
+    (folder / "spec.toml").write_text(f"{SPEC}\n{asked}\n", encoding="utf-8")
+
+
+def test_a_cell_that_must_not_be_withheld_is_shown_and_others_in_its_place(given):
+    protect(given)
+    before = cells(given / "out")
+    withheld = [
+        cell
+        for cell, (_, mark) in before.items()
+        if mark == "c" and sum(n for one, n in inner().items() if inside(one, cell)) >= 5
+    ]
+    for number, (place, sex, age) in enumerate(withheld):
+        with_shown(given, {"lugar": place, "sexo": sex, "edad": age})
+        made = protect(given, f"other{number}")
+        if made.exit_code == 0:
+            break
+    assert made.exit_code == 0
+    assert cells(given / f"other{number}")[place, sex, age][1] == ""
+    assert rnu("verify", given / f"other{number}").exit_code == 0
+
+
+def test_a_cell_that_must_be_shown_and_is_at_risk_is_named(given):
+    at_risk = next(
+        cell for cell in cells_of_lines() if 0 < sum(n for one, n in inner().items() if inside(one, cell)) < 5
+    )
+    with_shown(given, dict(zip(("lugar", "sexo", "edad"), at_risk, strict=True)))
+    wrong = protect(given)
+    assert wrong.exit_code == 1
+    assert at_risk[0] in wrong.stderr
+    assert not (given / "out").exists()
+
+
+def cells_of_lines() -> list[tuple[str, str, str]]:
+    """Cells of one district and one category."""
+    return [(d, "Total", age) for d in DISTRICTS for age in ("joven", "adulta", "mayor")]
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"), [({"lugar": "189999"}, "no code of 'lugar'"), ({"barrio": "1"}, "no dimension 'barrio'")]
+)
+def test_a_cell_that_must_be_shown_and_is_none_is_told(given, cell, said):
+    with_shown(given, cell)
+    wrong = protect(given)
+    assert wrong.exit_code == 2
+    assert said in wrong.stderr
+
+
 def test_a_folder_that_holds_something_is_left_alone(given):
     (given / "out").mkdir()
     (given / "out" / "mine.txt").write_text("mine", encoding="utf-8")
