@@ -1,4 +1,4 @@
-"""Protect and attack by turns until the attack finds nothing."""
+"""Protect, attack and prove by turns until the attack finds nothing and every cell at risk has its public proof."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from anonymize.attack import Published, attack
+from anonymize.certificate import Certificate, certify, check
 from anonymize.errors import Unprotectable
 from anonymize.policy import Policy
 from anonymize.protect import ProtectionFacts, facts, protect
-from anonymize.tables import CellRef, Cells, SafeCells
+from anonymize.tables import CellRef, Cells, SafeCells, indices_of
 
-ROUNDS = 8  # of coarsening what an attack found, before the table is refused
+ROUNDS = 8  # of coarsening what an attack found or no proof was found for, before the table is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Protected:
     """One programme's table after protection, with what only the steward may see."""
 
     safe: SafeCells
+    certificate: Certificate
     facts: ProtectionFacts
     rounds: int  # of attack; 1 where the first found nothing
 
@@ -36,15 +38,33 @@ class Protected:
 
 
 def secure(table: Cells, policy: Policy, exposed: tuple[CellRef, ...] = (), key: bytes = b"") -> Protected:
-    """Protect a table, attack what would be published, coarsen what was found, until nothing is found.
+    """Protect a table, attack what would be published, prove it in public; coarsen what was found, until nothing is.
 
-    `exposed` are cells known to be open beforehand, and `key` is secret (see `protect`). Raises Unprotectable if it
-    does not end.
+    `exposed` are cells known to be open beforehand, and `key` is secret (see `protect`). The certificate is made of the
+    safe cells alone. Raises Unprotectable if it does not end, or if no whole certificate is found.
     """
     for rounds in range(1, ROUNDS + 1):
         safe = protect(table, policy, exposed, key)
-        found = attack(Published.of(safe), table, policy.threshold)
+        found = tuple(f.cell for f in attack(Published.of(safe), table, policy.threshold))
         if not found:
-            return Protected(safe, facts(table, policy, safe), rounds)
-        exposed += tuple(f.cell for f in found)
-    raise Unprotectable(f"after {ROUNDS} rounds an outsider could still work cells out")
+            certificate = certify(safe)
+            found = unproven(table, certificate, policy.threshold)
+            if not found:
+                return Protected(safe, whole(safe, certificate), facts(table, policy, safe), rounds)
+        exposed += found
+    raise Unprotectable(f"after {ROUNDS} rounds an outsider could still work cells out, or they had no public proof")
+
+
+def unproven(table: Cells, certificate: Certificate, threshold: int) -> tuple[CellRef, ...]:
+    """Cells at risk on a certificate's list: their proof was not found, and the list would tell that they are large."""
+    values = table.with_margins()
+    at = indices_of(table.places, table.dimensions, certificate.large)
+    return tuple(ref for ref, cell in zip(certificate.large, at, strict=True) if values[cell] < threshold)
+
+
+def whole(safe: SafeCells, certificate: Certificate) -> Certificate:
+    """The certificate, after checking it as anybody can; Unprotectable if it does not hold."""
+    problems = check(safe, certificate).problems
+    if problems:
+        raise Unprotectable(f"the certificate does not hold: {problems[0]}")
+    return certificate

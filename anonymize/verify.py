@@ -12,7 +12,8 @@ withheld (mark c: it counts somebody), or below a withheld one (mark d), or has 
 a table of whole counts that agrees with all that is published; and those on the list count the threshold or more in all
 these tables, so that knowing the list helps nobody.
 
-**How it is checked.** A *possible* table has no count below zero, equals every shown number, counts at least 1 in every
+**How it is checked.** No shown number is 1, 2, … up to one less than the threshold, and none stands below a withheld
+cell. A *possible* table has no count below zero, equals every shown number, counts at least 1 in every
 withheld cell and at least the threshold in every cell on the list. The base is possible; each other table is the base
 with a few persons more or fewer here and there, and is possible; together they give every withheld cell that is not on
 the list each value. That is all: whoever holds the published numbers cannot rule any of these tables out.
@@ -87,7 +88,7 @@ def verify(
         tables: for each, (entries, dimensions) where it differs from the base, and (entries,) by how much.
         large: the list, each cell as one number of a code for each dimension.
     """
-    problems = _below(trees, state)
+    problems = [*_small(trees, state, count, threshold), *_below(trees, state)]
     least = np.where(state == WITHHELD, 1, 0)
     for listed in large:
         if state[listed] != WITHHELD:
@@ -123,6 +124,12 @@ def verify(
 def _bits(values: Ints, threshold: int) -> Ints:
     """Bit v for a value v from 1 to the threshold, no bit for any other."""
     return np.where((values >= 1) & (values <= threshold), np.int64(1) << np.clip(values, 0, threshold), 0)
+
+
+def _small(trees: Sequence[Tree], state: Ints, count: Ints, threshold: int) -> list[str]:
+    """Cells that are shown although they are at risk."""
+    small = np.argwhere((state == SHOWN) & (count > 0) & (count < threshold))
+    return [f"{_name(trees, cell)} is shown and below the threshold" for cell in small]
 
 
 def _below(trees: Sequence[Tree], state: Ints) -> list[str]:

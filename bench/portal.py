@@ -39,6 +39,7 @@ import numpy as np
 import urllib3
 from ckanapi import NotFound, RemoteCKAN
 
+from anonymize.certificate import Certificate
 from anonymize.tables import Dimension, Mark, SafeCells, add_margins
 from deploy.native import postgres
 from deploy.native.ckan import administrator, make_organisation, new_token
@@ -351,7 +352,7 @@ def make_release(target: Path, rows: int) -> tuple[str, dict[str, int]]:
     names = [replace(p, id=f"{p.id}{number}") for number, p in enumerate(programmes)]
     cube = replace(cube, programmes=tuple(p.id for p in names))
     random = np.random.default_rng(SEED)
-    tables = tuple(ProgrammeTable(cube, p, make_cells(cube, gazetteer, random)) for p in names)
+    tables = tuple(made_up(cube, p, make_cells(cube, gazetteer, random)) for p in names)
     quality = tuple(SourceQuality(p.id, p.id, p.id, True, cut="2026-01") for p in names)
     nothing = "0" * 64
     provenance = Provenance({}, {}, nothing, "0", nothing, nothing, "medicion")
@@ -360,6 +361,12 @@ def make_release(target: Path, rows: int) -> tuple[str, dict[str, int]]:
     digest = build(contents, target, institution=settings.institution, gazetteer=gazetteer, columns=columns)
     files = sorted((target / "datos").glob("*.csv"))
     return digest, {p.stem.rpartition("_")[2]: sum(1 for _ in p.open(encoding="utf-8")) - 1 for p in files}
+
+
+def made_up(cube: Any, programme: Any, safe: SafeCells) -> ProgrammeTable:
+    """A table whose certificate has the size of one and proves nothing: marks drawn by lot have no proof."""
+    shape = (len(safe.places.leaves), *(len(d.categories) for d in safe.dimensions))
+    return ProgrammeTable(cube, programme, safe, Certificate(np.zeros(shape, dtype=np.int64), (), ()))
 
 
 def make_cells(cube: Any, gazetteer: Gazetteer, random: np.random.Generator) -> SafeCells:

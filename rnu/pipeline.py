@@ -39,7 +39,7 @@ from rnu.release.manifest import is_whole
 from rnu.release.model import Contents, ProgrammeTable, Provenance, SourceQuality
 from rnu.report import IntakeReport, Refusal, Report, as_json, parse
 from rnu.secrets import public_half
-from rnu.settings import Kind, Period, Settings, Source
+from rnu.settings import Cube, Kind, Period, Programme, Settings, Source
 from rnu.signing import Role, require_two, sign, steward
 from rnu.store import FULL, disk_full
 from rnu.tabulate import count, protect_all, tasks, told
@@ -355,9 +355,7 @@ def build_period(
         say(Step("protect", task.programme, time.perf_counter() - since, told(protected)))
         since = time.perf_counter()
     tables = tuple(
-        ProgrammeTable(cube, settings.programme(p), made[cube.id, p].safe if (cube.id, p) in made else None)
-        for cube in settings.cubes
-        for p in cube.programmes
+        _table(cube, settings.programme(p), made.get((cube.id, p))) for cube in settings.cubes for p in cube.programmes
     )
     private = {f"{cube}/{programme}": protected.private() for (cube, programme), protected in made.items()}
     contents = Contents(
@@ -381,6 +379,12 @@ def build_period(
         str(period), contents.revision, digest, fingerprint, sign(signing_key, Role.BUILD, digest), _facts(contents)
     )
     return _record(settings, ledger, release)[0], True
+
+
+def _table(cube: Cube, programme: Programme, made: Protected | None) -> ProgrammeTable:
+    return (
+        ProgrammeTable(cube, programme, made.safe, made.certificate) if made else ProgrammeTable(cube, programme, None)
+    )
 
 
 def _known(ledger: Ledger, period: str, fingerprint: str) -> Release | None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from anonymize.verify import Verdict
 from rnu.cli.options import json_option
 from rnu.cli.output import emit
-from rnu.standalone.work import verify
+from rnu.public.table import verify
+from rnu.release.certificates import is_release
+from rnu.release.verify import Checked, Verified, verify_release
+from rnu.standalone.folder import read
 
 MOST_TOLD = 20
 
@@ -18,26 +23,60 @@ MOST_TOLD = 20
 @click.argument("folder", type=click.Path(path_type=Path))
 @json_option
 def command(folder: Path, as_json: bool) -> None:
-    """Check the certificate in FOLDER by whole numbers alone: without the data, without a solver, trusting nobody.
+    """Check the certificates in FOLDER by whole numbers alone: without the data, without a solver, trusting nobody.
+
+    FOLDER is a release (or its tables, certificates and datapackage.json alone), or what `rnu protect` wrote. Of a
+    release every byte is held against its manifest first, and beside the certificates it is counted how many of the
+    cells that nobody shows simple exchanges prove to be open as well.
 
     Exit code 0: it holds, 1: it does not, 2: could not run.
 
     \b
-    Example:
+    Examples:
       rnu verify safe
+      rnu verify store/releases/3f9a1c20b7d4
     """
-    found = verify(folder)
-    emit(
-        as_json,
-        found,
-        lambda: [
-            f"{folder}: {found.shown:,} cells shown, {found.withheld:,} withheld",
-            f"  {found.proven:,} of them can have any value from 1 to the threshold ({found.tables:,} tables)",
-            f"  {found.large:,} are known to be the threshold or more",
-            *(f"  wrong: {problem}" for problem in found.problems[:MOST_TOLD]),
-            *([f"  and {len(found.problems) - MOST_TOLD:,} more"] if len(found.problems) > MOST_TOLD else []),
-            *([] if found.problems else ["  the certificate holds"]),
-        ],
-    )
-    if found.problems:
+    if is_release(folder):
+        release = verify_release(folder)
+        emit(as_json, release, lambda: _of_release(folder, release))
+        holds = release.holds
+    else:
+        table = verify(read(folder))
+        emit(as_json, table, lambda: _of_table(folder, table))
+        holds = not table.problems
+    if not holds:
         sys.exit(1)
+
+
+def _of_table(folder: Path, found: Verdict) -> list[str]:
+    return [
+        f"{folder}: {found.shown:,} cells shown, {found.withheld:,} withheld",
+        f"  {found.proven:,} of them can have any value from 1 to the threshold ({found.tables:,} tables)",
+        f"  {found.large:,} are known to be the threshold or more",
+        *_wrong(found.problems),
+        *([] if found.problems else ["  the certificate holds"]),
+    ]
+
+
+def _of_release(folder: Path, found: Verified) -> list[str]:
+    sealed = f"digest {found.digest}" if found.digest else "there is no manifest: nothing says which release it is of"
+    return [
+        f"{folder}: {found.release or 'no release as it was signed'}; {sealed}",
+        *(_of_programme(table) for table in found.tables),
+        *(f"  wrong: {table.programme}: {problem}" for table in found.tables for problem in table.problems[:MOST_TOLD]),
+        *_wrong(found.problems),
+        *([f"  all {len(found.tables)} certificates hold"] if found.holds else []),
+    ]
+
+
+def _of_programme(table: Checked) -> str:
+    return (
+        f"  {table.programme:<12}{table.withheld:>7,} withheld: {table.proven:,} can be 1 to {table.threshold}, "
+        f"{table.at_least_threshold:,} are {table.threshold} or more; {table.unshown:,} nobody shows: "
+        f"{table.unshown_proven:,} proven by exchanges"
+    )
+
+
+def _wrong(problems: Sequence[str]) -> list[str]:
+    more = [f"  and {len(problems) - MOST_TOLD:,} more"] if len(problems) > MOST_TOLD else []
+    return [*(f"  wrong: {problem}" for problem in problems[:MOST_TOLD]), *more]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from rnu.errors import StoreError
 from rnu.release import describe, formats, reports
+from rnu.release.certificates import write_certificates
 from rnu.release.columns import Columns
 from rnu.release.describe import DATA, TableFiles, cubes_of, to_json
 from rnu.release.manifest import seal
@@ -24,7 +25,7 @@ def build(contents: Contents, folder: Path, *, institution: Institution, gazette
     The bytes depend on the arguments alone: no clock, no machine, no order of hashing. The caller writes into a
     folder of its own and moves it to its name when `inspect` has found nothing.
     Raises SettingsError for a name that a spreadsheet could take for a formula, DisclosureRisk for cells that hold
-    what they must not show, StoreError if the folder is not empty.
+    what they must not show or have no certificate, StoreError if the folder is not empty.
     """
     if any(folder.iterdir()):
         raise StoreError("a release is built in an empty folder", where=str(folder), remedy="remove it and build again")
@@ -38,6 +39,7 @@ def build(contents: Contents, folder: Path, *, institution: Institution, gazette
     for file in files:
         notes = describe.notes(file.cube, file.level, contents, institution, columns)
         _write_table(file, frames[file.cube.id, file.level], notes, folder)
+    write_certificates(contents, folder)
     words = describe.dictionary(contents, files)
     texts = {
         "datapackage.json": to_json(describe.datapackage(contents, institution, files, folder)),

@@ -15,10 +15,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rnu.provenance import file_digest
 from rnu.release.columns import LEVEL_TITLES, MARK, Column, Columns, plain
 from rnu.release.formats import FORMATS
-from rnu.release.model import Contents
+from rnu.release.model import Contents, ProgrammeTable
 from rnu.settings import Cube, Institution, Programme
 
 DATA = "datos"
+CERTIFICATES = "certificados"
 MEDIA_TYPES = {
     "csv": "text/csv",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -48,6 +49,11 @@ class TableFiles:
     def title(self) -> str:
         """What the table is, for people."""
         return f"{self.cube.title}: {LEVEL_TITLES[self.level].lower()}"
+
+
+def certificate_path(cube: str, programme: str) -> str:
+    """Path of a table's certificate, inside the release."""
+    return f"{CERTIFICATES}/{cube}_{programme}.json"
 
 
 def to_json(value: object) -> str:
@@ -174,7 +180,10 @@ def datapackage(
         "contributors": [{"title": institution.name, "role": "publisher", "email": institution.email}],
         "notas": list(contents.notes),
         "tablas": [_cube(contents, cube) for cube in cubes_of(contents)],
-        "resources": [_resource(file, format, folder) for file in files for format in FORMATS],
+        "resources": [
+            *(_resource(file, format, folder) for file in files for format in FORMATS),
+            *(_certificate(table, contents, folder) for table in contents.tables if table.safe is not None),
+        ],
     }
 
 
@@ -191,6 +200,28 @@ def _cube(contents: Contents, cube: Cube) -> dict[str, Any]:
         "palabras_clave": list(cube.keywords),
         "programas": [{"id": p.id, "nombre": p.name(on), "sector": p.sector} for p in programmes_of(contents, cube)],
         "desgloses": [d.id for d in cube.dimension],
+    }
+
+
+def _certificate(table: ProgrammeTable, contents: Contents, folder: Path) -> dict[str, Any]:
+    name = table.programme.name(contents.period.last_day())
+    path = certificate_path(table.cube.id, table.programme.id)
+    return {
+        "name": f"certificado_{table.cube.id}_{table.programme.id}",
+        "type": "file",
+        "path": path,
+        "title": f"Certificado de protección: {table.cube.title}, {name}",
+        "description": (
+            "Tablas de números enteros que concuerdan con todo lo publicado. Prueban que cada cifra reservada puede "
+            "tener cualquier valor desde 1 hasta el umbral, salvo las que se sabe que lo alcanzan. Lo comprueba "
+            "`rnu verify`, sin los datos."
+        ),
+        "format": "json",
+        "mediatype": "application/json",
+        "bytes": (folder / path).stat().st_size,
+        "hash": f"sha256:{file_digest(folder / path)}",
+        "tabla": table.cube.id,
+        "programa": table.programme.id,
     }
 
 

@@ -33,18 +33,23 @@ def manifest(folder: Path) -> dict[str, str]:
 
 def verify(folder: Path, digest: str) -> None:
     """Hash everything again; ReviewRequired naming the files that differ, are missing or are too many."""
-    listed = manifest(folder)
+    manifest(folder)
     if file_digest(folder / MANIFEST) != digest:
         raise _changed(folder, digest, f"{MANIFEST} is not the one that was signed")
-    found = set(_files(folder))
-    problems = [
+    found = problems(folder)
+    if found:
+        more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
+        raise _changed(folder, digest, "; ".join(found[:3]) + more)
+
+
+def problems(folder: Path) -> list[str]:
+    """Files that differ from the manifest, are missing or are too many; ReviewRequired if it cannot be read."""
+    listed, found = manifest(folder), set(_files(folder))
+    return [
         *(f"{path} is missing" for path in sorted(listed.keys() - found)),
         *(f"{path} is not in the manifest" for path in sorted(found - listed.keys())),
         *(f"{path} differs" for path in sorted(found & listed.keys()) if file_digest(folder / path) != listed[path]),
     ]
-    if problems:
-        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
-        raise _changed(folder, digest, "; ".join(problems[:3]) + more)
 
 
 def is_whole(folder: Path, digest: str) -> bool:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from anonymize.tables import SafeCells
 from rnu.settings import Cube, Period, Programme
 
+if TYPE_CHECKING:  # who checks a release needs no solver
+    from anonymize.certificate import Certificate
+
 
 @dataclass(frozen=True, slots=True)
 class ProgrammeTable:
-    """One programme in one cube: its safe cells, or None where the roster did not come («no entregado»)."""
+    """One programme in one cube: its safe cells with their proof, or None where no roster came («no entregado»)."""
 
     cube: Cube
     programme: Programme
     safe: SafeCells | None
+    certificate: Certificate | None = None
 
 
 @dataclass(frozen=True, slots=True)

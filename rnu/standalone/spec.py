@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from anonymize.policy import MOST
 from rnu.errors import SettingsError
+from rnu.public.axes import Hierarchy
+from rnu.public.certificate import LEAST
 from rnu.settings.load import read_toml
 from rnu.settings.types import STRICT
 
@@ -34,43 +35,12 @@ class Spec:
     __pydantic_config__ = STRICT
 
 
-@dataclass(frozen=True, slots=True)
-class Hierarchy:
-    """A tree of codes, the root first and every other code after its parent."""
-
-    codes: tuple[str, ...]
-    parent: tuple[int, ...]  # -1 for the root
-    level: tuple[str, ...]  # name of each code's level
-
-    @property
-    def depth(self) -> tuple[int, ...]:
-        """How far below the root each code stands."""
-        found: list[int] = []
-        for up in self.parent:
-            found.append(0 if up < 0 else found[up] + 1)
-        return tuple(found)
-
-    @property
-    def lowest(self) -> tuple[int, ...]:
-        """Codes that have nothing below them."""
-        inner = set(self.parent)
-        return tuple(i for i in range(len(self.codes)) if i not in inner)
-
-    @property
-    def levels(self) -> tuple[str, ...]:
-        """Names of the levels, root first."""
-        names: dict[int, str] = {}
-        for depth, name in zip(self.depth, self.level, strict=True):
-            names.setdefault(depth, name)
-        return tuple(names[depth] for depth in sorted(names))
-
-
 def read_spec(path: Path) -> Spec:
     """SPEC.toml; SettingsError says what is wrong with it."""
     spec = read_toml(path, Spec, str(path))
     where = str(path)
-    if not 3 <= spec.threshold <= MOST:
-        raise SettingsError(f"a threshold is from 3 to {MOST}", where=f"{where}: threshold")
+    if not LEAST <= spec.threshold <= MOST:
+        raise SettingsError(f"a threshold is from {LEAST} to {MOST}", where=f"{where}: threshold")
     if not spec.dimension:
         raise SettingsError("a table has at least one dimension", where=where, remedy="add a [[dimension]]")
     names = [spec.count, *(d.column for d in spec.dimension)]
@@ -147,11 +117,6 @@ def _in_order(path: Path, root: str, above: dict[str, str], named: dict[str, str
         if tree.levels[depth] != name:
             raise SettingsError(f"a level has two names: {tree.levels[depth]} and {name}", where=str(path))
     return tree
-
-
-def flat(total: str, categories: Sequence[str], column: str) -> Hierarchy:
-    """Categories and their total, as a tree of two levels."""
-    return Hierarchy((total, *categories), (-1, *([0] * len(categories))), ("total", *([column] * len(categories))))
 
 
 def crosses(spec: Spec, tree: Hierarchy, others: int, where: str) -> tuple[int, ...]:

@@ -10,20 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from anonymize.tables import Cells, Dimension, Places
+from anonymize.tables import Cells
 from anonymize.verify import Tree, sums
 from rnu.errors import BadTable, SettingsError
-from rnu.standalone.spec import Hierarchy, Spec, crosses, flat, read_hierarchy
-
-MOST_COUNT = 10**12  # more than there are people, and far from where whole numbers end
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """A dimension of the table in the order in which it is worked on: the tree first."""
-
-    column: str
-    tree: Hierarchy
+from rnu.public.axes import Axis, dimensions, flat, lowest, places
+from rnu.public.certificate import MOST_COUNT
+from rnu.standalone.spec import Spec, crosses, read_hierarchy
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,31 +31,6 @@ class Table:
         """In the terms of `anonymize`: a branch that ends early goes on as its own only child."""
         tree = self.axes[0].tree
         return Cells(places(tree), dimensions(self.axes), self.counts[lowest(tree)])
-
-
-def places(tree: Hierarchy) -> Places:
-    """A tree of one depth."""
-    deepest = max(tree.depth)
-    paths = []
-    for number in tree.lowest:
-        path = [number]
-        while tree.parent[path[0]] >= 0:
-            path.insert(0, tree.parent[path[0]])
-        codes = [tree.codes[i] for i in path]
-        paths.append(codes + codes[-1:] * (deepest + 1 - len(codes)))
-    return Places.of(paths, tree.levels)
-
-
-def lowest(tree: Hierarchy) -> NDArray[np.int64]:
-    """For every lowest place of `places`, its number among the lowest codes of the tree."""
-    number = {tree.codes[code]: i for i, code in enumerate(tree.lowest)}
-    there = places(tree)
-    return np.array([number[there.codes[place]] for place in there.leaves.tolist()], dtype=np.int64)
-
-
-def dimensions(axes: Sequence[Axis]) -> tuple[Dimension, ...]:
-    """All dimensions but the tree."""
-    return tuple(Dimension(a.column, tuple(a.tree.codes[i] for i in a.tree.lowest)) for a in axes[1:])
 
 
 def read_table(path: Path, spec: Spec, spec_path: Path) -> Table:

@@ -1,10 +1,12 @@
 """A made-up release, small enough to check by hand: two provinces, three districts, two cubes, three programmes."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 
+from anonymize.certificate import certify
 from anonymize.tables import Dimension, Mark, SafeCells, add_margins
 from rnu.release.build import build
 from rnu.release.columns import Columns
@@ -77,6 +79,16 @@ def safe(
     return SafeCells(places, (Dimension("sexo", ("hombre", "mujer")),), values, held, threshold)
 
 
+def delivered(cube: Cube, programme: Programme, cells: SafeCells) -> ProgrammeTable:
+    """A table with its certificate."""
+    return ProgrammeTable(cube, programme, cells, certify(cells))
+
+
+def with_cells(table: ProgrammeTable, cells: SafeCells, **changes) -> ProgrammeTable:
+    """The same table of other cells."""
+    return replace(table, safe=cells, certificate=certify(cells), **changes)
+
+
 # Rows of the tree: 0 PE, 1 18, 2 1801, 3 1802, 4 180101, 5 180102, 6 180201. Columns: hombre, mujer, total.
 WITHHELD = {
     (2, 0): Mark.WITHHELD,
@@ -98,8 +110,8 @@ def contents(period="2026-01", revision=1, sis=((20, 31), (0, 12), (15, 8)), **c
     """SIS delivered whole, Contigo with withheld cells, Juntos («no entregado»)."""
     users, homes = cube(), cube("hogares", Unit.HOUSEHOLD, ("juntos",))
     tables = (
-        ProgrammeTable(users, programme("sis", "Seguro Integral de Salud (SIS)"), safe(sis)),
-        ProgrammeTable(users, programme("contigo", "Contigo"), safe([[2, 30], [1, 9], [3, 40]], WITHHELD)),
+        delivered(users, programme("sis", "Seguro Integral de Salud (SIS)"), safe(sis)),
+        delivered(users, programme("contigo", "Contigo"), safe([[2, 30], [1, 9], [3, 40]], WITHHELD)),
         ProgrammeTable(homes, programme("juntos", "Juntos", Unit.HOUSEHOLD), None),
     )
     quality = (

@@ -26,7 +26,7 @@ def releases(tmp_path_factory):
     """January, and February, in which Juntos came too."""
     base = tmp_path_factory.mktemp("releases")
     february = ex.contents("2026-02", sis=((22, 31), (0, 12), (1500, 800)), notes=("Datos <inventados> & demás.",))
-    homes = replace(february.tables[2], safe=ex.safe([[10, 10], [10, 10], [10, 10]]))
+    homes = ex.with_cells(february.tables[2], ex.safe([[10, 10], [10, 10], [10, 10]]))
     february = replace(february, tables=(*february.tables[:2], homes))
     return publication(base / "a", ex.contents()), publication(base / "b", february)
 

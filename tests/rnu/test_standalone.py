@@ -213,7 +213,7 @@ def test_a_changed_number_breaks_the_certificate(given):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("tables", []), ("at_least_threshold", [[0, 0, 0]]), ("base", [])],
+    [("tables", []), ("at_least_threshold", [[0, 0, 0]]), ("base", [0] * 30)],
 )
 def test_a_certificate_that_leaves_something_out_does_not_hold(given, key, value):
     protect(given)
@@ -232,7 +232,9 @@ def test_a_certificate_that_leaves_something_out_does_not_hold(given, key, value
         '{"dimensions": 3}',
         '{"at_least_threshold": [[99, 0, 0]]}',
         '{"base": [1, 2]}',
-        '{"base": [99, 0, 0, 1]}',
+        '{"tables": [[99, 1]]}',
+        '{"tables": [[0, 1.5]]}',
+        '{"threshold": 2}',
     ],
 )
 def test_a_folder_that_is_not_one_of_ours_is_no_verdict(given, raw):

@@ -161,7 +161,7 @@ def test_a_schema_over_all_periods_knows_columns_and_values_that_only_older_ones
     """January knew «otro», February does not."""
     sexes = CubeDimension("sexo", "Sexo", "sex", (*ex.SEXES, Category("otro", "Otro")))
     table = ex.contents().tables[0]
-    old = replace(table, cube=ex.cube(dimension=(sexes,), title="Antes"), safe=_by_three_sexes())
+    old = ex.with_cells(table, _by_three_sexes(), cube=ex.cube(dimension=(sexes,), title="Antes"))
     ex.build_in(tmp_path / "a", replace(ex.contents(), tables=(old,)))
     ex.build_in(tmp_path / "b", replace(ex.contents("2026-02"), tables=(table,)))
     folders = [tmp_path / "a", tmp_path / "b"]

@@ -1,0 +1,134 @@
+"""A release's certificates: one public proof for each programme's table, written, and read back beside its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from anonymize.tables import TOTAL
+from rnu.errors import DisclosureRisk, NotARelease, StoreError
+from rnu.public.axes import Axis, flat, tree_of
+from rnu.public.certificate import Claim, parsed, written
+from rnu.public.table import Public, read_cells
+from rnu.release.columns import MARK, NOT_DELIVERED
+from rnu.release.describe import CERTIFICATES, certificate_path
+from rnu.release.manifest import MANIFEST
+from rnu.release.model import Contents, ProgrammeTable
+from rnu.release.read import cubes, read_text_table, table_path
+from rnu.ubigeo import LEVELS
+
+DATAPACKAGE = "datapackage.json"
+PLACE = "ubigeo"
+
+
+# --- writing -----------------------------------------------------------------------------------------------------
+
+
+def write_certificates(contents: Contents, folder: Path) -> None:
+    """Write the certificate of every table that was delivered; DisclosureRisk where there is none."""
+    (folder / CERTIFICATES).mkdir()
+    for table in contents.tables:
+        if table.safe is not None:
+            path = folder / certificate_path(table.cube.id, table.programme.id)
+            path.write_bytes(_text(table, _of(contents, table)).encode())
+
+
+def _of(contents: Contents, table: ProgrammeTable) -> dict[str, str]:
+    """The table that a certificate is made for."""
+    return {
+        "period": str(contents.period),
+        "revision": str(contents.revision),
+        "cube": table.cube.id,
+        "programme": table.programme.id,
+    }
+
+
+def _text(table: ProgrammeTable, of: Mapping[str, str]) -> str:
+    if table.safe is None or table.certificate is None:
+        raise DisclosureRisk(
+            "a table has no certificate",
+            where=f"{table.cube.id}, {table.programme.id}",
+            remedy="only `secure` makes what a release may hold",
+        )
+    axes = (
+        Axis(PLACE, tree_of(table.safe.places)),
+        *(Axis(d.id, flat(TOTAL, d.categories, d.id)) for d in table.safe.dimensions),
+    )
+    return written(axes, table.cube.measure, table.safe, table.certificate, of)
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A programme's table of a release as anybody holds it."""
+
+    cube: str
+    programme: str
+    public: Public
+
+    @property
+    def name(self) -> str:
+        """Cube and programme."""
+        return f"{self.cube} {self.programme}"
+
+
+def is_release(folder: Path) -> bool:
+    """Whether a folder is, or looks like, a release rather than what `rnu protect` writes."""
+    return any((folder / name).exists() for name in (DATAPACKAGE, MANIFEST, CERTIFICATES))
+
+
+def tables(folder: Path) -> Iterator[Table]:
+    """Every delivered table whose cube's files are there; NotARelease if a file or certificate cannot be read."""
+    try:
+        for cube in cubes(folder):
+            frames = csv_frames(folder, cube)
+            programmes = dict.fromkeys(
+                p for frame in frames for p in frame.loc[frame[MARK] != NOT_DELIVERED, "programa"]
+            )
+            for programme in programmes:
+                yield Table(cube, programme, _public(folder, cube, programme, frames))
+    except StoreError as error:
+        raise NotARelease(error.what, where=error.where, remedy="fetch the release again") from error
+
+
+def csv_frames(folder: Path, cube: str) -> list[pd.DataFrame]:
+    """A cube's tables as text, root level first; none if the folder has no file of it."""
+    paths = [table_path(folder, cube, level) for level in LEVELS]
+    if not any(path.exists() for path in paths):
+        return []
+    try:
+        return [read_text_table(path) for path in paths]
+    except (OSError, ValueError) as error:
+        raise NotARelease(
+            f"a table of {cube} cannot be read ({type(error).__name__})", where=str(folder), remedy="fetch it again"
+        ) from error
+
+
+def _public(folder: Path, cube: str, programme: str, frames: Sequence[pd.DataFrame]) -> Public:
+    path = folder / certificate_path(cube, programme)
+    try:
+        claim = parsed(path.read_text(encoding="utf-8"))
+        return read_cells(claim, _rows(claim, programme, frames))
+    except FileNotFoundError as error:
+        raise NotARelease(f"there is no certificate of {programme}", where=str(path), remedy="fetch it") from error
+    except (OSError, ValueError) as error:
+        raise NotARelease(
+            f"the certificate of {programme} and the tables cannot be read together: {error}",
+            where=str(path),
+            remedy="fetch both of the same release again",
+        ) from error
+
+
+def _rows(claim: Claim, programme: str, frames: Sequence[pd.DataFrame]) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    columns = [axis.column for axis in claim.axes]
+    for frame in frames:
+        if {*columns, claim.count} - set(frame.columns):
+            raise ValueError("they have other columns")
+        own = frame[frame["programa"] == programme]
+        codes = zip(*(own[column].tolist() for column in columns), strict=True)
+        yield from zip(codes, own[claim.count].tolist(), own[MARK].tolist(), strict=True)

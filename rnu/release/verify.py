@@ -1,0 +1,162 @@
+"""Check a release as anybody can, by what is published alone: whole numbers, no solver, no engine, no trust.
+
+What is checked is what a visitor downloads: the CSV files, and the certificate that speaks of their cells. Nothing of a
+certificate is believed: its places and categories must be those of the release, its threshold the published one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from anonymize.tables import TOTAL
+from rnu.errors import NotARelease, ReviewRequired, StoreError
+from rnu.provenance import file_digest
+from rnu.public.table import by_swaps, verify
+from rnu.release.certificates import DATAPACKAGE, PLACE, Table, csv_frames, tables
+from rnu.release.manifest import MANIFEST, problems
+from rnu.release.read import cubes, dimensions, read_json
+from rnu.ubigeo import LEVELS, NATION
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check of one table found: counts of cells, and what is wrong."""
+
+    cube: str
+    programme: str
+    threshold: int
+    shown: int
+    withheld: int
+    proven: int  # withheld cells that can be 1 … threshold
+    at_least_threshold: int  # withheld cells known to be the threshold or more
+    unshown: int  # cells that nobody shows
+    unshown_proven: int  # of these, cells that exchanges in the certificate's base show to be possible as 1 … threshold
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a check of a release found. It holds if, and only if, no problem is told."""
+
+    release: str  # period and revision
+    digest: str  # of the manifest; empty if there is none
+    tables: tuple[Checked, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything is as it should be."""
+        return not self.problems and all(not table.problems for table in self.tables)
+
+
+def verify_release(folder: Path) -> Verified:
+    """Check a release, or some of its files, by what is published alone; NotARelease if they cannot be read.
+
+    With a manifest every byte must be as it says. Without one only tables and certificates are held together.
+    """
+    digest, changed = "", list[str]()
+    if (folder / MANIFEST).is_file():
+        digest = file_digest(folder / MANIFEST)
+        try:
+            changed = problems(folder)
+        except ReviewRequired as error:
+            raise NotARelease(error.what, where=error.where, remedy="fetch the release again") from error
+    if changed:
+        return Verified("", digest, (), tuple(changed))
+    release = _release_of(folder)
+    of = Expected.of(folder, release)
+    checked = tuple(_checked(table, of) for table in tables(folder))
+    wrong = () if checked else ("there is no table with a certificate",)
+    return Verified(f"{release['period']} r{release['revision']}", digest, checked, wrong)
+
+
+def _release_of(folder: Path) -> dict[str, str]:
+    try:
+        package = read_json(folder, DATAPACKAGE)
+        return {"period": str(package["periodo"]), "revision": str(package["revision"])}
+    except StoreError as error:
+        raise NotARelease(error.what, where=error.where, remedy="fetch the release again") from error
+    except (KeyError, TypeError) as error:
+        raise NotARelease(f"{DATAPACKAGE} is not a release's", where=str(folder)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the release itself says that its certificates must speak of."""
+
+    release: Mapping[str, str]
+    places: frozenset[str]
+    categories: Mapping[str, Mapping[str, frozenset[str]]]  # cube -> dimension -> its categories
+    thresholds: Mapping[str, Mapping[str, int]]  # cube -> programme -> threshold, where a report tells
+
+    @classmethod
+    def of(cls, folder: Path, release: Mapping[str, str]) -> Expected:
+        """Read off the tables and their reports."""
+        frames = {cube: found for cube in cubes(folder) if (found := csv_frames(folder, cube))}
+        told = read_json(folder, "proteccion.json")["tablas"] if (folder / "proteccion.json").is_file() else []
+        return cls(
+            release,
+            frozenset(place for found in frames.values() for frame in found for place in frame[PLACE]),
+            {cube: _categories(folder, cube, found) for cube, found in frames.items()},
+            {table["tabla"]: table["umbrales"] for table in told},
+        )
+
+    def problems(self, table: Table) -> Iterator[str]:
+        """Where a certificate speaks of another release or table, or of places and categories that are not there."""
+        claim = table.public.claim
+        mine = {**self.release, "cube": table.cube, "programme": table.programme}
+        if claim.of != mine:
+            yield f"the certificate is of another table: {', '.join(claim.of.values())}"
+        first, *others = claim.axes
+        if set(first.tree.codes) != self.places:
+            yield "the certificate has other places than the release"
+        parents = [first.tree.codes[up] if up >= 0 else "" for up in first.tree.parent]
+        if any(parent != above(code) for code, parent in zip(first.tree.codes, parents, strict=True)):
+            yield "the certificate has a place below another than the release"
+        given = {axis.column: frozenset(axis.tree.codes[1:]) for axis in others}
+        if given != self.categories[table.cube] or any(
+            axis.tree.codes[0] != TOTAL or any(axis.tree.parent[1:]) for axis in others
+        ):
+            yield "the certificate has other categories than the release"
+        told = self.thresholds.get(table.cube, {}).get(table.programme, claim.threshold)
+        if told != claim.threshold:
+            yield f"the certificate proves values up to {claim.threshold}, and the threshold is {told}"
+
+
+def above(place: str) -> str:
+    """The place right above another, empty for the nation.
+
+    >>> above("180101"), above("18"), above("PE")
+    ('1801', 'PE', '')
+    """
+    return "" if place == NATION else place[:-2] or NATION
+
+
+def _categories(folder: Path, cube: str, frames: Sequence[pd.DataFrame]) -> dict[str, frozenset[str]]:
+    """A cube's categories as its data package lists them."""
+    name = f"{cube}_{LEVELS[0]}"
+    resource = next(r for r in read_json(folder, DATAPACKAGE)["resources"] if r["name"] == name)
+    listed = {
+        field["name"]: field["constraints"]["enum"] for field in resource["schema"]["fields"] if "categories" in field
+    }
+    return {name: frozenset(listed[name]) - {TOTAL} for name in dimensions(frames[0])}
+
+
+def _checked(table: Table, expected: Expected) -> Checked:
+    found, swapped = verify(table.public), by_swaps(table.public)
+    return Checked(
+        cube=table.cube,
+        programme=table.programme,
+        threshold=table.public.claim.threshold,
+        shown=found.shown,
+        withheld=found.withheld,
+        proven=found.proven,
+        at_least_threshold=found.large,
+        unshown=swapped.unshown,
+        unshown_proven=swapped.cleared,
+        problems=(*expected.problems(table), *found.problems),
+    )
