@@ -190,9 +190,10 @@ def protect(home: Path, rows: int) -> dict:
         c.id: count(c, institution.settings, intakes, PERIOD, institution.store) for c in institution.settings.cubes
     }
     seconds, attacked = {}, {}
-    for task in tasks(institution.settings, counts, intakes, PERIOD, institution.gazetteer):
+    key = secrets.pseudonym_key(home, {})
+    for task in tasks(institution.settings, counts, intakes, PERIOD, institution.gazetteer, key):
         began = time.perf_counter()
-        safe = protect_table(task.table, task.policy)
+        safe = protect_table(task.table, task.policy, key=task.key)
         between = time.perf_counter()
         found = attack(Published.of(safe), task.table, task.policy.threshold)
         assert not found, f"{task.programme}: {len(found)} cells found"

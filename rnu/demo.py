@@ -6,6 +6,7 @@ itself whether it has anything to do.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -29,6 +30,8 @@ SEED = 2016
 PERIODS = (Period(2026, 1), Period(2026, 2))
 FLOOR = 500  # inhabitants under which a district shows totals only
 BUILDER, APPROVER = "Constructora de la demostración", "Revisor de la demostración"
+# A key for people that nobody is: what is withheld hangs on it, and the demo's figures are the same on every machine.
+KEY = hashlib.sha256("Demostración: nadie usa esta clave para personas de verdad.".encode()).hexdigest()
 POPULATION = "reference/population.csv"
 NOTICE = "Demostración: todas las personas y todas las cifras son inventadas."
 
@@ -61,7 +64,7 @@ def demo(home: Path, say: Say, *, today: date) -> Iterator[str]:
         with usable(home):
             defaults.copy(home)
     if not (home / "secrets" / "pseudonym.key").exists():
-        secrets.new_pseudonym_key(home)
+        secrets.write_private(home / "secrets" / "pseudonym.key", KEY + "\n")
     builder, approver = (_steward(home, file, name) for file, name in (("builder", BUILDER), ("approver", APPROVER)))
     _make_up_once(home, say)
     _design(home)

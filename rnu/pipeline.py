@@ -350,7 +350,7 @@ def build_period(
             found.update({"cells": len(counts[cube.id]), "users": int(counts[cube.id]["n"].sum())})
     made: dict[tuple[str, str], Protected] = {}
     since = time.perf_counter()
-    for task, protected in protect_all(tasks(settings, counts, intakes, period, institution.gazetteer)):
+    for task, protected in protect_all(tasks(settings, counts, intakes, period, institution.gazetteer, key)):
         made[task.cube, task.programme] = protected
         say(Step("protect", task.programme, time.perf_counter() - since, told(protected)))
         since = time.perf_counter()

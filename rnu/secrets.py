@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -86,6 +89,15 @@ def noise_key(path: Path) -> bytes:
     if len(found) < 16:
         raise SettingsError("a key has 16 bytes or more", where=str(path))
     return found
+
+
+def protection_key(key: Key, cube: str, programme: str) -> bytes:
+    """The secret that a table's choice of withheld cells hangs on, of the institution's pseudonym key (RFC 5869).
+
+    The period is no part of it: what is withheld in one month for no reason but the secret is withheld in the next.
+    """
+    info = json.dumps(["rnu protection", cube, programme]).encode()
+    return HKDF(SHA256(), length=32, salt=None, info=info).derive(key.secret)
 
 
 def new_signing_key(path: Path) -> Ed25519PrivateKey:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
 from threading import Thread
 
@@ -16,12 +16,14 @@ import pandas as pd
 from anonymize.aggregate import aggregate, cells, cse
 from anonymize.errors import BadCells, Unprotectable
 from anonymize.policy import Policy
+from anonymize.pseudonym import Key
 from anonymize.secure import Protected, secure
 from anonymize.tables import Cells, Mark
 from rnu import cubes
 from rnu.errors import DisclosureRisk, SettingsError, StoreError
 from rnu.intake import MEMORY
 from rnu.ledger import Intake
+from rnu.secrets import protection_key
 from rnu.settings import Cube, Kind, Period, Settings
 from rnu.store import Store
 from rnu.ubigeo import Gazetteer
@@ -72,6 +74,7 @@ class Task:
     programme: str
     table: Cells
     policy: Policy
+    key: bytes = field(repr=False)  # secret, see `protect`
 
 
 def tasks(
@@ -80,6 +83,7 @@ def tasks(
     intakes: Mapping[str, Intake],
     period: Period,
     gazetteer: Gazetteer,
+    key: Key,
 ) -> tuple[Task, ...]:
     """The tables of every programme whose roster came. Raises SettingsError where users fit no category."""
     delivered = {settings.source(id).programme for id in intakes}
@@ -93,7 +97,9 @@ def tasks(
                 raise SettingsError(
                     str(error), where=f"config/cubes.toml: {cube.id}.dimension", remedy="add a category, or `sin_dato`"
                 ) from error
-            out.append(Task(cube.id, programme, table, cubes.policy(cube, programme, period, population, gazetteer)))
+            policy = cubes.policy(cube, programme, period, population, gazetteer)
+            secret = protection_key(key, cube.id, programme)
+            out.append(Task(cube.id, programme, table, policy, secret))
     return tuple(out)
 
 
@@ -105,7 +111,7 @@ def protect_all(todo: Sequence[Task]) -> Iterator[tuple[Task, Protected]]:
     # spawned, not forked: the engines' threads do not survive a fork
     spawned = get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=spawned, initializer=_end_with_the_run) as pool:
-        futures = [pool.submit(secure, task.table, task.policy) for task in todo]
+        futures = [pool.submit(secure, task.table, task.policy, key=task.key) for task in todo]
         for task, future in zip(todo, futures, strict=True):
             try:
                 yield task, future.result()

@@ -1,11 +1,13 @@
 """A key is the identity: who built cannot approve, and keys are nobody else's to read."""
 
+import hmac
 from dataclasses import replace
 from datetime import date
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from anonymize.pseudonym import Key
 from rnu import secrets
 from rnu.errors import ReviewRequired, SettingsError
 from rnu.settings import Steward
@@ -102,3 +104,16 @@ def test_no_key_says_how_to_make_one(tmp_path):
     (tmp_path / "x.pem").chmod(0o600)
     with pytest.raises(SettingsError, match="not a signing key"):
         secrets.signing_key(tmp_path / "x.pem", {})
+
+
+def test_each_table_has_a_secret_of_its_own_and_the_key_cannot_be_worked_out_of_it():
+    key = Key(b"\x0f" * 32)
+    found = {secrets.protection_key(key, cube, programme) for cube in ("a", "ab") for programme in ("b", "", "bc")}
+    assert len(found) == 6
+    assert all(len(one) == 32 and one != key.secret for one in found)
+    assert secrets.protection_key(key, "usuarios", "sis") == secrets.protection_key(key, "usuarios", "sis")
+    assert secrets.protection_key(Key(b"\x0e" * 32), "usuarios", "sis") not in found
+    # RFC 5869 by hand: extract with a salt of zeros, expand with one block
+    extracted = hmac.new(b"\0" * 32, key.secret, "sha256").digest()
+    expanded = hmac.new(extracted, b'["rnu protection", "usuarios", "sis"]\x01', "sha256").digest()
+    assert secrets.protection_key(key, "usuarios", "sis") == expanded
