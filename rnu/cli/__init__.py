@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": ("rnu.cli.demo:command", "The whole line on made-up people."),
     "generate": ("rnu.cli.generate:command", "Make up people and their rosters."),
     "init": ("rnu.cli.init:command", "Make an institution's folder."),
+    "inspect": ("rnu.cli.inspect:command", "Look into a release's files for what tells more than its cells."),
     "key": ("rnu.cli.key:command", "Make keys."),
     "move-ledger": ("rnu.cli.move_ledger:command", "Bring the ledger's history into a database."),
     "passkey": ("rnu.cli.passkey:command", "Passkeys that stewards sign with at a desk: list, confirm."),

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,16 +18,22 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 from python_calamine import CalamineWorkbook
 
-from rnu.errors import DisclosureRisk, SettingsError
+from rnu.errors import DisclosureRisk, NotARelease, SettingsError
 from rnu.release.columns import MARK, plain
-from rnu.release.describe import DATA
+from rnu.release.describe import DATA, certificate_path
 from rnu.release.formats import DATA_SHEET, FORMATS, NOTES_SHEET
+from rnu.release.inspection.package import inspect_package
+from rnu.release.inspection.parquet import inspect_groups
+from rnu.release.inspection.risk import first_row, risk
+from rnu.release.inspection.rows import Words, inspect_missing, inspect_order
+from rnu.release.inspection.texts import inspect_columns, inspect_notes, inspect_texts
+from rnu.release.inspection.workbook import inspect_archive, inspect_properties, inspect_strings, inspect_styles
 from rnu.release.model import ProgrammeTable
 from rnu.release.read import dimensions, read_json, read_text_table, totals
 from rnu.release.reports import counted
+from rnu.release.verify import certificate_problems
 from rnu.ubigeo import LEVELS, NATION
 
 MARKS = ("", "c", "d", "n")
@@ -42,24 +50,75 @@ _OVERLAP = 64
 PARQUET_MAGIC = b"PAR1"  # at both ends of a file
 
 
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What an inspection looked at, and what it found."""
+
+    files: int
+    bytes: int
+    found: tuple[DisclosureRisk, ...]
+
+
 def inspect(folder: Path) -> None:
     """Raise DisclosureRisk, naming file and row, if the files disagree or hold what must not be seen."""
-    thresholds = _thresholds(folder)
-    names = {path.stem for path in (folder / DATA).iterdir()}
-    expected = {f"{name}.{format}" for name in names for format in FORMATS}
-    strange = sorted({path.name for path in (folder / DATA).iterdir()} ^ expected)
+    for found in findings(folder):
+        raise found
+
+
+def look(folder: Path) -> Inspected:
+    """Inspect a release to the end: one finding for each thing that was looked at."""
+    found = tuple(findings(folder))
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return Inspected(len(files), sum(path.stat().st_size for path in files), found)
+
+
+def findings(folder: Path) -> Iterator[DisclosureRisk]:
+    """What is wrong with a release's files. Where its tables cannot be read, nothing else is looked at."""
+    try:
+        thresholds = _thresholds(folder)
+        frames = {name: _inspect_csv(folder, name) for name in _names(folder)}
+    except DisclosureRisk as error:
+        yield error
+        return
+    for check in _checks(folder, frames, thresholds):
+        try:
+            check()
+        except DisclosureRisk as error:
+            yield error
+
+
+def _names(folder: Path) -> list[str]:
+    """The tables, each in every format."""
+    there = {path.name for path in (folder / DATA).iterdir()}
+    names = {Path(name).stem for name in there}
+    strange = sorted(there ^ {f"{name}.{format}" for name in names for format in FORMATS})
     if strange:
-        raise _risk("a table is not in three formats, or a file is no table", f"{DATA}/{strange[0]}")
-    frames = {name: _inspect_csv(folder, name) for name in sorted(names)}
+        raise risk("a table is not in three formats, or a file is no table", f"{DATA}/{strange[0]}")
+    return sorted(names)
+
+
+def _checks(
+    folder: Path, frames: Mapping[str, pd.DataFrame], thresholds: Mapping[str, Mapping[str, int]]
+) -> Iterator[Callable[[], None]]:
+    """Everything to look at once the tables can be read, each a call that raises."""
+    words = {cube: Words.of(folder, cube) for cube in thresholds}
     for cube in thresholds:
         for above, level in pairwise(LEVELS):
-            _inspect_places_below(f"{DATA}/{cube}_{level}.csv", frames[f"{cube}_{level}"], frames[f"{cube}_{above}"])
+            file = f"{DATA}/{cube}_{level}.csv"
+            yield partial(_inspect_places_below, file, frames[f"{cube}_{level}"], frames[f"{cube}_{above}"])
     for name, frame in frames.items():
-        _inspect_thresholds(f"{DATA}/{name}.csv", frame, thresholds[name.rpartition("_")[0]])
-        _inspect_parquet(folder, f"{DATA}/{name}.parquet", frame)
-        _inspect_xlsx(folder, f"{DATA}/{name}.xlsx", frame)
-    _inspect_protection(folder, frames)
-    _inspect_quality(folder, frames)
+        cube, _, level = name.rpartition("_")
+        yield partial(_inspect_thresholds, f"{DATA}/{name}.csv", frame, thresholds[cube])
+        yield partial(_inspect_parquet, folder, f"{DATA}/{name}.parquet", frame)
+        yield partial(_inspect_xlsx, folder, f"{DATA}/{name}.xlsx", frame)
+        yield partial(inspect_order, f"{DATA}/{name}.csv", frame, words[cube])
+        yield partial(inspect_missing, f"{DATA}/{name}.csv", level, frame, words[cube])
+        yield partial(inspect_columns, f"{DATA}/{name}.csv", frame)
+    yield partial(_inspect_protection, folder, frames)
+    yield partial(_inspect_quality, folder, frames)
+    yield partial(_inspect_certificates, folder)
+    yield partial(inspect_texts, folder)
+    yield partial(inspect_package, folder)
 
 
 def inspect_attacked(folder: Path, tables: Sequence[ProgrammeTable]) -> None:
@@ -76,18 +135,7 @@ def inspect_attacked(folder: Path, tables: Sequence[ProgrammeTable]) -> None:
             rows = table.safe.frame(level)
             attacked = rows.assign(n=rows["n"].astype("string").fillna("")).astype(str)
             if found.to_numpy().tolist() != attacked.to_numpy().tolist():
-                raise _risk(f"the rows of {table.programme.id} are not those that were attacked", file)
-
-
-def _risk(what: str, file: str, row: int | None = None) -> DisclosureRisk:
-    line = "" if row is None else f", row {row}"
-    return DisclosureRisk(what, where=f"{file}{line}", remedy="do not release; build the period again")
-
-
-def _first(wrong: NDArray[np.bool_]) -> int | None:
-    """Row number, as in the file (the header is row 1), of the first wrong row."""
-    at = np.flatnonzero(wrong)
-    return int(at[0]) + 2 if len(at) else None
+                raise risk(f"the rows of {table.programme.id} are not those that were attacked", file)
 
 
 def _thresholds(folder: Path) -> Mapping[str, Mapping[str, int]]:
@@ -103,7 +151,7 @@ def _inspect_csv(folder: Path, name: str) -> pd.DataFrame:
     file = f"{DATA}/{name}.csv"
     frame = read_text_table(folder / file)
     if frame.columns[-1] != MARK:
-        raise _risk(f"the last column is not '{MARK}'", file, 1)
+        raise risk(f"the last column is not '{MARK}'", file, 1)
     mark, number = frame[MARK], frame.iloc[:, -2]
     checks = {
         "an unknown mark": ~mark.isin(MARKS),
@@ -113,9 +161,9 @@ def _inspect_csv(folder: Path, name: str) -> pd.DataFrame:
         "a row stands twice": frame.duplicated([*frame.columns[:-2]]),
     }
     for what, wrong in checks.items():
-        row = _first(wrong.to_numpy(dtype=bool))
+        row = first_row(wrong.to_numpy(dtype=bool))
         if row is not None:
-            raise _risk(what, file, row)
+            raise risk(what, file, row)
     _inspect_text(frame, file)
     _inspect_below(frame, file)
     return frame
@@ -127,8 +175,8 @@ def _inspect_text(frame: pd.DataFrame, file: str) -> None:
             try:
                 plain(text, column)
             except SettingsError as error:
-                row = _first((frame[column] == text).to_numpy(dtype=bool))
-                raise _risk(f"column {column}: {error.what}", file, row) from error
+                row = first_row((frame[column] == text).to_numpy(dtype=bool))
+                raise risk(f"column {column}: {error.what}", file, row) from error
 
 
 def _inspect_below(frame: pd.DataFrame, file: str) -> None:
@@ -139,9 +187,9 @@ def _inspect_below(frame: pd.DataFrame, file: str) -> None:
         above = frame[["programa", "ubigeo", *dimensions(frame)]].assign(**{dimension: "total"})
         margin = cells.reindex(pd.MultiIndex.from_frame(above)).to_numpy()
         withheld = np.isin(margin.astype(object), ["c", "d"])
-        row = _first(broken & withheld & (frame[MARK] == "").to_numpy(dtype=bool))
+        row = first_row(broken & withheld & (frame[MARK] == "").to_numpy(dtype=bool))
         if row is not None:
-            raise _risk(f"a breakdown by {dimension} of a withheld total is shown", file, row)
+            raise risk(f"a breakdown by {dimension} of a withheld total is shown", file, row)
 
 
 def _inspect_places_below(file: str, frame: pd.DataFrame, upper: pd.DataFrame) -> None:
@@ -151,16 +199,16 @@ def _inspect_places_below(file: str, frame: pd.DataFrame, upper: pd.DataFrame) -
     parent = NATION if upper["ubigeo"].eq(NATION).all() else frame["ubigeo"].str.slice(stop=int(shorter))
     above = pd.MultiIndex.from_frame(frame.assign(ubigeo=parent)[keys])
     mark = upper.set_index(keys)[MARK].reindex(above).to_numpy()
-    row = _first(np.isin(mark.astype(object), ["c", "d"]) & (frame[MARK] == "").to_numpy(dtype=bool))
+    row = first_row(np.isin(mark.astype(object), ["c", "d"]) & (frame[MARK] == "").to_numpy(dtype=bool))
     if row is not None:
-        raise _risk("a place of a withheld place is shown", file, row)
+        raise risk("a place of a withheld place is shown", file, row)
 
 
 def _inspect_thresholds(file: str, frame: pd.DataFrame, thresholds: Mapping[str, int]) -> None:
     number = pd.to_numeric(frame.iloc[:, -2].replace("", "0"))
-    row = _first(((number > 0) & (number < frame["programa"].map(dict(thresholds)))).to_numpy(dtype=bool))
+    row = first_row(((number > 0) & (number < frame["programa"].map(dict(thresholds)))).to_numpy(dtype=bool))
     if row is not None:
-        raise _risk("a count below its programme's threshold is shown", file, row)
+        raise risk("a count below its programme's threshold is shown", file, row)
 
 
 # --- Parquet -----------------------------------------------------------------------------------------------------
@@ -171,19 +219,20 @@ def _inspect_parquet(folder: Path, file: str, frame: pd.DataFrame) -> None:
     with pq.ParquetFile(folder / file) as parquet:
         table, metadata = parquet.read(), parquet.metadata
         if metadata.metadata or table.schema.metadata:
-            raise _risk("Parquet metadata beyond the format's own", file)
+            raise risk("Parquet metadata beyond the format's own", file)
         types = [pa.string()] * (len(frame.columns) - 2) + [pa.int64(), pa.string()]
         if table.column_names != list(frame.columns) or table.schema.types != types:
-            raise _risk("columns differ from the CSV", file)
+            raise risk("columns differ from the CSV", file)
         if table.num_rows != len(frame):
-            raise _risk("number of rows differs from the CSV", file)
+            raise risk("number of rows differs from the CSV", file)
         for name in frame.columns:
             cells = table.column(name).cast(pa.string()).to_pandas().astype(object).fillna("")
-            row = _first(cells.to_numpy() != frame[name].to_numpy(dtype=object))
+            row = first_row(cells.to_numpy() != frame[name].to_numpy(dtype=object))
             if row is not None:
-                raise _risk(f"column {name} differs from the CSV", file, row)
+                raise risk(f"column {name} differs from the CSV", file, row)
         _inspect_statistics(metadata, file, frame)
         _inspect_gaps(metadata, file, (folder / file).stat().st_size)
+    inspect_groups(folder / file, file, frame)
 
 
 def _inspect_gaps(metadata: pq.FileMetaData, file: str, size: int) -> None:
@@ -194,10 +243,10 @@ def _inspect_gaps(metadata: pq.FileMetaData, file: str, size: int) -> None:
             chunk = metadata.row_group(group).column(index)
             begins = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
             if begins != at:
-                raise _risk("bytes between the pages that belong to no column", file)
+                raise risk("bytes between the pages that belong to no column", file)
             at += chunk.total_compressed_size
     if at + metadata.serialized_size + 4 + len(PARQUET_MAGIC) != size:  # 4 bytes tell the footer's length
-        raise _risk("bytes before the footer that belong to no column", file)
+        raise risk("bytes before the footer that belong to no column", file)
 
 
 def _inspect_statistics(metadata: pq.FileMetaData, file: str, frame: pd.DataFrame) -> None:
@@ -209,7 +258,7 @@ def _inspect_statistics(metadata: pq.FileMetaData, file: str, frame: pd.DataFram
         own = number.iloc[start : start + metadata.row_group(group).num_rows]
         start += len(own)
         if any("DICTIONARY" in encoding for encoding in chunk.encodings):
-            raise _risk("the measure has a dictionary page, which may hold values that no row has", file, start + 1)
+            raise risk("the measure has a dictionary page, which may hold values that no row has", file, start + 1)
         told = chunk.statistics
         if told is None:
             continue
@@ -217,7 +266,7 @@ def _inspect_statistics(metadata: pq.FileMetaData, file: str, frame: pd.DataFram
         limits = (told.min, told.max) if told.has_min_max else (None, None)
         true = (int(shown.min()), int(shown.max())) if len(shown) else (None, None)
         if limits != true or told.null_count != len(own) - len(shown):
-            raise _risk("statistics say something else than the shown values", file, start + 1)
+            raise risk("statistics say something else than the shown values", file, start + 1)
 
 
 # --- XLSX --------------------------------------------------------------------------------------------------------
@@ -230,22 +279,24 @@ def _inspect_xlsx(folder: Path, file: str, frame: pd.DataFrame) -> None:
     sheets = book.sheet_names
     names = [DATA_SHEET, *(f"{DATA_SHEET} {i}" for i in range(2, len(sheets))), NOTES_SHEET]
     if sheets != names:
-        raise _risk("other sheets than data and notes", file)
+        raise risk("other sheets than data and notes", file)
     start = 0
     for sheet in sheets[:-1]:
         rows = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
         own = frame.iloc[start : start + len(rows) - 1]
         if rows[:1] != [list(frame.columns)] or len(own) != len(rows) - 1:
-            raise _risk(f"sheet {sheet}: header or number of rows differs from the CSV", file, 1)
+            raise risk(f"sheet {sheet}: header or number of rows differs from the CSV", file, 1)
         for i, name in enumerate(frame.columns):
             kind: type = float if i == len(frame.columns) - 2 else str
             cells = [_as_text(row[i], kind) for row in rows[1:]]
-            row = _first(np.array(cells, dtype=object) != own[name].to_numpy(dtype=object))
+            row = first_row(np.array(cells, dtype=object) != own[name].to_numpy(dtype=object))
             if row is not None:
-                raise _risk(f"sheet {sheet}: column {name} differs from the CSV", file, row)
+                raise risk(f"sheet {sheet}: column {name} differs from the CSV", file, row)
         start += len(own)
     if start != len(frame):
-        raise _risk("number of rows differs from the CSV", file)
+        raise risk("number of rows differs from the CSV", file)
+    for check in (inspect_archive, inspect_properties, inspect_strings, inspect_styles, inspect_notes):
+        check(folder / file, file)
 
 
 def _as_text(cell: object, kind: type) -> str | None:
@@ -260,10 +311,10 @@ def _as_text(cell: object, kind: type) -> str | None:
 def _inspect_parts(path: Path, file: str) -> None:
     with zipfile.ZipFile(path) as archive:
         if archive.comment:
-            raise _risk("the workbook's ZIP has a comment", file)
+            raise risk("the workbook's ZIP has a comment", file)
         for member in archive.infolist():
             if not _PARTS.fullmatch(member.filename) or member.comment:
-                raise _risk(f"the workbook has an unexpected part, {member.filename}", file)
+                raise risk(f"the workbook has an unexpected part, {member.filename}", file)
         for member in archive.infolist():
             _inspect_part(archive, member.filename, file)
 
@@ -272,13 +323,13 @@ def _inspect_part(archive: zipfile.ZipFile, name: str, file: str) -> None:
     sheet = name.startswith("xl/worksheets/")
     for text in _windows(archive, name):
         if sheet and _FORMULA.search(text):
-            raise _risk(f"a formula in {name}", file)
+            raise risk(f"a formula in {name}", file)
         if sheet and _HIDDEN.search(text):
-            raise _risk(f"a hidden row or column in {name}", file)
+            raise risk(f"a hidden row or column in {name}", file)
         if name == "xl/workbook.xml" and _HIDDEN_SHEET.search(text):
-            raise _risk("a hidden sheet", file)
+            raise risk("a hidden sheet", file)
         if name == "xl/workbook.xml" and set(_DEFINED.findall(text)) - {b"_xlnm._FilterDatabase"}:
-            raise _risk("a defined name", file)
+            raise risk("a defined name", file)
 
 
 def _windows(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
@@ -298,7 +349,7 @@ def _inspect_protection(folder: Path, frames: Mapping[str, pd.DataFrame]) -> Non
     for table in read_json(folder, "proteccion.json")["tablas"]:
         for level in table["niveles"]:
             if level["programas"] != counted(frames[f"{table['tabla']}_{level['nivel']}"]):
-                raise _risk("counts differ from the tables", f"proteccion.json: {table['tabla']}, {level['nivel']}")
+                raise risk("counts differ from the tables", f"proteccion.json: {table['tabla']}, {level['nivel']}")
 
 
 def _inspect_quality(folder: Path, frames: Mapping[str, pd.DataFrame]) -> None:
@@ -313,4 +364,16 @@ def _inspect_quality(folder: Path, frames: Mapping[str, pd.DataFrame]) -> None:
     for source in read_json(folder, "calidad.json")["fuentes"]:
         told = [source.get(key) for key in ("filas", "filas_del_padron", "peso", "en_padron_general")]
         if source["programa"] in withheld and any(isinstance(figure, int) for figure in told):
-            raise _risk("a figure gives away a total that the tables withhold", f"calidad.json: {source['fuente']}")
+            raise risk("a figure gives away a total that the tables withhold", f"calidad.json: {source['fuente']}")
+
+
+# --- certificates ------------------------------------------------------------------------------------------------
+
+
+def _inspect_certificates(folder: Path) -> None:
+    """Every delivered table has its certificate, and it holds."""
+    try:
+        for table, problem in certificate_problems(folder):
+            raise risk(problem, certificate_path(table.cube, table.programme))
+    except NotARelease as error:
+        raise risk(error.what, error.where) from error

@@ -74,6 +74,14 @@ def verify_release(folder: Path) -> Verified:
     return Verified(f"{release['period']} r{release['revision']}", digest, checked, wrong)
 
 
+def certificate_problems(folder: Path) -> Iterator[tuple[Table, str]]:
+    """What is wrong with each certificate of a release."""
+    expected = Expected.of(folder, _release_of(folder))
+    for table in tables(folder):
+        for problem in (*expected.problems(table), *verify(table.public).problems):
+            yield table, problem
+
+
 def _release_of(folder: Path) -> dict[str, str]:
     try:
         package = read_json(folder, DATAPACKAGE)
