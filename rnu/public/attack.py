@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
 
 from anonymize.attack import Finding, Published
 from anonymize.attack.intervals import intervals
+from anonymize.attack.program import Program, solver_of
 from anonymize.attack.recovery import recover
 from anonymize.attack.system import System
 from anonymize.tables import TOTAL, CellRef, Mark, SafeCells, names_of
-from anonymize.verify import SHOWN
 from rnu.public.axes import lowest
 from rnu.public.table import Public
 
-Known = tuple[tuple[int, ...], int]  # a cell, as one number of a code for each dimension, and its count
+Cell = tuple[int, ...]  # one number of a code for each dimension
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A count known from elsewhere: how many some cells, mostly one, sum up to."""
+
+    cells: tuple[Cell, ...]
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,32 +36,41 @@ class Attacked:
 
     tried: int  # withheld cells
     found: tuple[Finding, ...]
+    agrees: bool = True  # whether any table agrees with what is published and known; if none does, nothing was tried
 
 
 def attack(public: Public, known: Iterable[Known] = ()) -> Attacked:
-    """Attack a table by what is public of it, with other known counts of its cells if any."""
-    public = with_known(public, known)
+    """Attack a table by what is public of it, its certificate's list too, with other known counts if any."""
     safe = public.safe()
-    system = System.of(Published.of(safe))
-    recovered = recover(system, safe.threshold)
+    listed = [_ref(public, cell) for cell in public.claim.large]
     withheld = _own(safe, names_of(safe.places, safe.dimensions, safe.marks == Mark.WITHHELD))
-    table = public.claim.base[lowest(public.claim.axes[0].tree)].reshape(-1).astype(float)
-    if not system.agrees(table):
-        return Attacked(len(withheld), recovered)  # the base does not know what is known from elsewhere
-    settled = {*_listed(public), *(finding.cell for finding in recovered)}
-    narrow = intervals(system, [ref for ref in withheld if ref not in settled], safe.threshold, table)
-    return Attacked(len(withheld), (*recovered, *narrow))
+    targets = [ref for ref in withheld if ref not in set(listed)]
+    system = _at_least(System.of(Published.of(safe)), listed, safe.threshold)
+    known = tuple(known)
+    table: NDArray[np.float64] | None
+    if known:
+        system = _knowing(system, [[_ref(public, cell) for cell in one.cells] for one in known], known)
+        table = _some_table(system)
+        if table is None:
+            return Attacked(len(withheld), (), agrees=False)
+    else:
+        table = public.claim.base[lowest(public.claim.axes[0].tree)].reshape(-1).astype(float)
+    recovered = recover(system, safe.threshold)
+    settled = {finding.cell for finding in recovered}
+    narrow = intervals(system, [ref for ref in targets if ref not in settled], safe.threshold, table)
+    at_risk = (finding for finding in narrow if finding.low < safe.threshold)  # what is larger is nobody's risk
+    return Attacked(len(withheld), (*recovered, *at_risk))
 
 
-def with_known(public: Public, known: Iterable[Known]) -> Public:
-    """The table with further cells shown."""
-    state, values = public.state.copy(), public.values.copy()
-    for at, count in known:
-        state[at], values[at] = SHOWN, count
-    return dataclasses.replace(public, state=state, values=values)
+def _ref(public: Public, at: Cell) -> CellRef:
+    """A cell's name in the terms of `anonymize`."""
+    first, *others = (axis.tree for axis in public.claim.axes)
+    place, *rest = at
+    categories = tuple(TOTAL if i == 0 else tree.codes[i] for i, tree in zip(rest, others, strict=True))
+    return CellRef(first.level[place], first.codes[place], categories)
 
 
-def _own(safe: SafeCells, refs: tuple[CellRef, ...]) -> list[CellRef]:
+def _own(safe: SafeCells, refs: Iterable[CellRef]) -> list[CellRef]:
     """Cells of places that are not a branch that ended, going on."""
     places = safe.places
     again = {
@@ -60,15 +81,45 @@ def _own(safe: SafeCells, refs: tuple[CellRef, ...]) -> list[CellRef]:
     return [ref for ref in refs if (ref.level, ref.place) not in again]
 
 
-def _listed(public: Public) -> list[CellRef]:
-    """Cells of the certificate's list."""
-    first, *others = (axis.tree for axis in public.claim.axes)
-    levels, depth = first.levels, first.depth
-    return [
-        CellRef(
-            levels[depth[place]],
-            first.codes[place],
-            tuple(TOTAL if i == 0 else tree.codes[i] for i, tree in zip(at, others, strict=True)),
-        )
-        for place, *at in public.claim.large
-    ]
+# --- what is known beside the rows -----------------------------------------------------------------------------------
+
+
+def _at_least(system: System, refs: Sequence[CellRef], least: int) -> System:
+    """With cells of which everybody knows that they count so many."""
+    return _with(system, system.sums(refs), np.full(len(refs), float(least)), np.full(len(refs), np.inf))
+
+
+def _knowing(system: System, refs: Sequence[Sequence[CellRef]], known: Sequence[Known]) -> System:
+    """With sums of cells of which the counts are known; where a sum is 0 nobody is in any of its cells."""
+    empty = [ref for own, one in zip(refs, known, strict=True) if one.count == 0 for ref in own]
+    free = system.free.copy()
+    free[system.columns[np.unique(system.sums(empty).indices)]] = False
+    system = replace(system, free=free)
+    flat = [ref for own in refs for ref in own]
+    of = np.repeat(np.arange(len(refs)), [len(own) for own in refs])
+    together = sparse.csr_array((np.ones(len(flat)), (of, np.arange(len(flat)))), shape=(len(refs), len(flat)))
+    counts = np.array([float(one.count) for one in known])
+    return _with(system, sparse.csr_array(together @ system.sums(flat)), counts, counts)
+
+
+def _with(system: System, sums: sparse.csr_array, low: NDArray[np.float64], high: NDArray[np.float64]) -> System:
+    """With further statements about open unknowns."""
+    sums = sparse.csr_array(sums)
+    wide = sparse.csr_array((sums.data, system.columns[sums.indices], sums.indptr), (sums.shape[0], len(system.free)))
+    matrix = sparse.csr_array(sparse.vstack([system.matrix, wide]))
+    return replace(
+        system, matrix=matrix, low=np.concatenate([system.low, low]), high=np.concatenate([system.high, high])
+    )
+
+
+def _some_table(system: System) -> NDArray[np.float64] | None:
+    """Any table that agrees with every statement, (unknowns,); None if there is none."""
+    program = Program.of(system)
+    columns = len(system.columns)
+    solver = solver_of(program.matrix, program.low, program.high, np.full(columns, np.inf), np.zeros(columns))
+    solver.run()
+    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return None
+    table = np.zeros(len(system.free))
+    table[system.columns] = np.maximum(np.array(solver.getSolution().col_value), 0)
+    return table

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from anonymize.tables import TOTAL
-from rnu.errors import DisclosureRisk, NotARelease, StoreError
+from rnu.errors import DisclosureRisk, NotARelease, SettingsError, StoreError
 from rnu.public.axes import Axis, flat, tree_of
 from rnu.public.certificate import Claim, parsed, written
 from rnu.public.table import Public, read_cells
@@ -17,11 +17,23 @@ from rnu.release.columns import MARK, NOT_DELIVERED
 from rnu.release.describe import CERTIFICATES, certificate_path
 from rnu.release.manifest import MANIFEST
 from rnu.release.model import Contents, ProgrammeTable
-from rnu.release.read import cubes, read_text_table, table_path
+from rnu.release.read import cubes, read_json, read_text_table, table_path
+from rnu.settings import Period
 from rnu.ubigeo import LEVELS
 
 DATAPACKAGE = "datapackage.json"
 PLACE = "ubigeo"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseName:
+    """A release as its own files call it."""
+
+    period: Period
+    revision: int
+
+    def __str__(self) -> str:
+        return f"{self.period} r{self.revision}"
 
 
 # --- writing -----------------------------------------------------------------------------------------------------
@@ -30,20 +42,16 @@ PLACE = "ubigeo"
 def write_certificates(contents: Contents, folder: Path) -> None:
     """Write the certificate of every table that was delivered; DisclosureRisk where there is none."""
     (folder / CERTIFICATES).mkdir()
+    release = ReleaseName(contents.period, contents.revision)
     for table in contents.tables:
         if table.safe is not None:
             path = folder / certificate_path(table.cube.id, table.programme.id)
-            path.write_bytes(_text(table, _of(contents, table)).encode())
+            path.write_bytes(_text(table, of_table(release, table.cube.id, table.programme.id)).encode())
 
 
-def _of(contents: Contents, table: ProgrammeTable) -> dict[str, str]:
-    """The table that a certificate is made for."""
-    return {
-        "period": str(contents.period),
-        "revision": str(contents.revision),
-        "cube": table.cube.id,
-        "programme": table.programme.id,
-    }
+def of_table(release: ReleaseName, cube: str, programme: str) -> dict[str, str]:
+    """The table that a certificate is made for, as it says it."""
+    return {"period": str(release.period), "revision": str(release.revision), "cube": cube, "programme": programme}
 
 
 def _text(table: ProgrammeTable, of: Mapping[str, str]) -> str:
@@ -80,6 +88,17 @@ class Table:
 def is_release(folder: Path) -> bool:
     """Whether a folder is, or looks like, a release rather than what `rnu protect` writes."""
     return any((folder / name).exists() for name in (DATAPACKAGE, MANIFEST, CERTIFICATES))
+
+
+def release_of(folder: Path) -> ReleaseName:
+    """A release's name; NotARelease if its data package cannot be read."""
+    try:
+        package = read_json(folder, DATAPACKAGE)
+        return ReleaseName(Period.parse(str(package["periodo"])), int(package["revision"]))
+    except StoreError as error:
+        raise NotARelease(error.what, where=error.where, remedy="fetch the release again") from error
+    except (KeyError, TypeError, ValueError, SettingsError) as error:
+        raise NotARelease(f"{DATAPACKAGE} is not a release's", where=str(folder)) from error
 
 
 def tables(folder: Path) -> Iterator[Table]:

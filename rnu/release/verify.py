@@ -13,10 +13,10 @@ from pathlib import Path
 import pandas as pd
 
 from anonymize.tables import TOTAL
-from rnu.errors import NotARelease, ReviewRequired, StoreError
+from rnu.errors import NotARelease, ReviewRequired
 from rnu.provenance import file_digest
 from rnu.public.table import by_swaps, verify
-from rnu.release.certificates import DATAPACKAGE, PLACE, Table, csv_frames, tables
+from rnu.release.certificates import DATAPACKAGE, PLACE, ReleaseName, Table, csv_frames, of_table, release_of, tables
 from rnu.release.manifest import MANIFEST, problems
 from rnu.release.read import cubes, dimensions, read_json
 from rnu.ubigeo import LEVELS, NATION
@@ -67,42 +67,32 @@ def verify_release(folder: Path) -> Verified:
             raise NotARelease(error.what, where=error.where, remedy="fetch the release again") from error
     if changed:
         return Verified("", digest, (), tuple(changed))
-    release = _release_of(folder)
+    release = release_of(folder)
     of = Expected.of(folder, release)
     checked = tuple(_checked(table, of) for table in tables(folder))
     wrong = () if checked else ("there is no table with a certificate",)
-    return Verified(f"{release['period']} r{release['revision']}", digest, checked, wrong)
+    return Verified(str(release), digest, checked, wrong)
 
 
 def certificate_problems(folder: Path) -> Iterator[tuple[Table, str]]:
     """What is wrong with each certificate of a release."""
-    expected = Expected.of(folder, _release_of(folder))
+    expected = Expected.of(folder, release_of(folder))
     for table in tables(folder):
         for problem in (*expected.problems(table), *verify(table.public).problems):
             yield table, problem
-
-
-def _release_of(folder: Path) -> dict[str, str]:
-    try:
-        package = read_json(folder, DATAPACKAGE)
-        return {"period": str(package["periodo"]), "revision": str(package["revision"])}
-    except StoreError as error:
-        raise NotARelease(error.what, where=error.where, remedy="fetch the release again") from error
-    except (KeyError, TypeError) as error:
-        raise NotARelease(f"{DATAPACKAGE} is not a release's", where=str(folder)) from error
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What the release itself says that its certificates must speak of."""
 
-    release: Mapping[str, str]
+    release: ReleaseName
     places: frozenset[str]
     categories: Mapping[str, Mapping[str, frozenset[str]]]  # cube -> dimension -> its categories
     thresholds: Mapping[str, Mapping[str, int]]  # cube -> programme -> threshold, where a report tells
 
     @classmethod
-    def of(cls, folder: Path, release: Mapping[str, str]) -> Expected:
+    def of(cls, folder: Path, release: ReleaseName) -> Expected:
         """Read off the tables and their reports."""
         frames = {cube: found for cube in cubes(folder) if (found := csv_frames(folder, cube))}
         told = read_json(folder, "proteccion.json")["tablas"] if (folder / "proteccion.json").is_file() else []
@@ -116,7 +106,7 @@ class Expected:
     def problems(self, table: Table) -> Iterator[str]:
         """Where a certificate speaks of another release or table, or of places and categories that are not there."""
         claim = table.public.claim
-        mine = {**self.release, "cube": table.cube, "programme": table.programme}
+        mine = of_table(self.release, table.cube, table.programme)
         if claim.of != mine:
             yield f"the certificate is of another table: {', '.join(claim.of.values())}"
         first, *others = claim.axes

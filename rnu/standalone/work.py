@@ -15,7 +15,7 @@ from anonymize.tables import Mark
 from rnu.errors import BadTable, CannotBeProtected
 from rnu.public.attack import Attacked, Known
 from rnu.public.attack import attack as attack_table
-from rnu.public.table import Public, verify
+from rnu.public.table import Public, counted, verify
 from rnu.standalone import folder
 from rnu.standalone.spec import read_spec
 from rnu.standalone.table import read_table
@@ -79,7 +79,8 @@ def _known(public: Public, path: Path) -> Iterator[Known]:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False)
         index = [{code: i for i, code in enumerate(axis.tree.codes)} for axis in claim.axes]
         for row in frame[frame[claim.count] != ""].to_dict("records"):
-            yield tuple(of[row[axis.column]] for of, axis in zip(index, claim.axes, strict=True)), int(row[claim.count])
+            cell = tuple(of[row[axis.column]] for of, axis in zip(index, claim.axes, strict=True))
+            yield Known((cell,), counted(row[claim.count]))
     except (OSError, ValueError) as error:
         raise BadTable(f"the known counts cannot be read ({type(error).__name__})", where=str(path)) from error
     except KeyError as error:
