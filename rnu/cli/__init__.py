@@ -12,7 +12,7 @@ from rnu.cli.group import LazyGroup
 
 COMMANDS = {
     "approve": ("rnu.cli.decide:approve", "Sign exactly these bytes."),
-    "attack": ("rnu.cli.attack:command", "Try to work cells out of a protected table."),
+    "attack": ("rnu.cli.attack:command", "Try to work cells out of a release or a protected table."),
     "check": ("rnu.cli.check:command", "Check a file against a source's rules, and keep nothing."),
     "demo": ("rnu.cli.demo:command", "The whole line on made-up people."),
     "generate": ("rnu.cli.generate:command", "Make up people and their rosters."),
@@ -29,7 +29,7 @@ COMMANDS = {
     "run": ("rnu.cli.run:command", "Do what is due for a period."),
     "serve": ("rnu.cli.serve:command", "Show a folder portal on this machine."),
     "show": ("rnu.cli.show:command", "What a release holds, and what changed since the last."),
-    "verify": ("rnu.cli.verify:command", "Check a protected table's certificate."),
+    "verify": ("rnu.cli.verify:command", "Check the certificates of a release or a protected table."),
     "verify-portal": ("rnu.cli.verify_portal:command", "Hold what a portal serves against what was signed."),
     "worker": ("rnu.cli.worker:command", "Do what portals and stewards ask for in the ledger."),
     "status": ("rnu.cli.status:command", "Where everything stands, and what to do next."),
