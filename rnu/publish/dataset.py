@@ -15,7 +15,7 @@ from rnu.provenance import file_digest
 from rnu.publish.portal import Publication, current
 from rnu.publish.series import series_schema, write_series
 from rnu.release.columns import LEVEL_TITLES, MARK
-from rnu.release.describe import DATA, MEDIA_TYPES
+from rnu.release.describe import DATA, MEDIA_TYPES, certificate_path
 from rnu.release.formats import FORMATS
 from rnu.release.manifest import manifest
 from rnu.release.read import read_json, read_table, totals
@@ -141,6 +141,12 @@ class Dataset:
         own = next(table for table in report["tablas"] if table["tabla"] == self.id)
         first, *others = report["como_se_protege"]
         return {**own, "como_se_protege": [first, self._thresholds(own["umbrales"]), *others]}
+
+    def certificates(self) -> tuple[tuple[str, str], ...]:
+        """Name of each programme, and where the newest release's certificate of it lies, from the portal's address."""
+        paths = [(total.name, certificate_path(self.id, total.programme)) for total in self.totals[-1][1]]
+        there = manifest(self.latest.folder)
+        return tuple((name, f"releases/{self.latest.digest}/{path}") for name, path in paths if path in there)
 
     def _thresholds(self, known: Mapping[str, int]) -> str:
         """The threshold that most programmes have, and whose is another."""

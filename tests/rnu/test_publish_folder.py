@@ -253,6 +253,7 @@ def test_a_dataset_page_tells_downloads_quality_protection_provenance_and_how_to
         "89,9 %",
         "Totales por programa, desglosados por sexo",
         "El umbral es 5",
+        f"releases/{releases[2].digest}/certificados/usuarios_contigo.json",
         releases[2].digest,
         "a" * 64,
         "Ministerio de Prueba (2026). Registro de Prueba: Usuarios de los programas sociales. Periodo 2026-02",
