@@ -44,6 +44,24 @@ class Cleared:
     cleared: int  # of these, cells that can be 1 … threshold
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """The tree of places, as arrays."""
+
+    parent: Ints
+    lowest: Ints
+    layers: tuple[Ints, ...]  # numbers of the places of every level below the root, downwards
+
+    @classmethod
+    def of(cls, tree: Tree) -> Places:
+        """Read a tree once for all exchanges."""
+        depth = [0]
+        for up in tree.parent[1:]:
+            depth.append(depth[up] + 1)
+        layers = tuple(np.flatnonzero(np.array(depth) == level) for level in range(1, max(depth) + 1))
+        return cls(np.array(tree.parent), tree.lowest, layers)
+
+
 def cleared(trees: Sequence[Tree], state: Ints, count: Ints, threshold: int, base: Ints) -> Cleared:
     """Count the unshown cells for which exchanges in a possible table prove every value from 1 to the threshold.
 
@@ -60,16 +78,16 @@ def units(trees: Sequence[Tree], state: Ints, base: Ints) -> tuple[Ints, Ints]:
     """How many persons more, and fewer, every cell can have by one kind of exchange."""
     opened = ~above(trees, (state == SHOWN) | (state == WITHHELD))
     up, down = np.zeros(state.shape, dtype=np.int64), np.zeros(state.shape, dtype=np.int64)
-    sizes = base.shape[1:]
+    places, sizes = Places.of(trees[0]), base.shape[1:]
     for many in range(len(sizes) + 1):
         for axes in combinations(range(len(sizes)), many):
             for pairs in product(*(combinations(range(sizes[axis]), 2) for axis in axes)):
-                _exchange(trees[0], opened, base, dict(zip(axes, pairs, strict=True)), up, down)
+                _exchange(places, opened, base, dict(zip(axes, pairs, strict=True)), up, down)
     return up, down
 
 
 def _exchange(
-    places: Tree, opened: Flags, base: Ints, chosen: dict[int, tuple[int, int]], up: Ints, down: Ints
+    places: Places, opened: Flags, base: Ints, chosen: dict[int, tuple[int, int]], up: Ints, down: Ints
 ) -> None:
     """Raise `up` and `down` to what one choice of corners gives: {dimension: its two categories}."""
     corners = [dict(zip(chosen, one, strict=True)) for one in product(*chosen.values())]
@@ -105,9 +123,9 @@ def _fewest(base: Ints, corners: Sequence[dict[int, int]]) -> Ints:
     return fewest
 
 
-def _reach(places: Tree, usable: Flags, own: Ints, theirs: Ints) -> Ints:
+def _reach(places: Places, usable: Flags, own: Ints, theirs: Ints) -> Ints:
     """Units at every place: what it has itself, and what the neighbours of it or of a place above it have."""
-    parent = np.array(places.parent)
+    parent = places.parent
     wide = usable.reshape(-1, *([1] * (own.ndim - 1)))
     given = np.where(wide, theirs, 0)
     together = np.zeros_like(given)
@@ -115,18 +133,18 @@ def _reach(places: Tree, usable: Flags, own: Ints, theirs: Ints) -> Ints:
     far = np.where(wide, together[parent] - given, 0)
     far[0] = PLENTY if usable[0] else 0
     best = far.copy()
-    for number in range(1, len(parent)):
-        best[number] = np.maximum(best[number], best[parent[number]])
+    for here in places.layers:
+        best[here] = np.maximum(best[here], best[parent[here]])
     reached: Ints = np.minimum(own, best)
     return reached
 
 
-def _up_the_tree(places: Tree, lowest: Ints) -> Ints:
+def _up_the_tree(places: Places, lowest: Ints) -> Ints:
     """Sums of the lowest places' numbers at every place."""
-    out = np.zeros((len(places.codes), *lowest.shape[1:]), dtype=np.int64)
+    out = np.zeros((len(places.parent), *lowest.shape[1:]), dtype=np.int64)
     out[places.lowest] = lowest
-    for number in range(len(places.codes) - 1, 0, -1):
-        out[places.parent[number]] += out[number]
+    for here in reversed(places.layers):
+        np.add.at(out, places.parent[here], out[here])
     return out
 
 
