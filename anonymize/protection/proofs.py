@@ -166,7 +166,7 @@ class Proofs:
                 here, also = int(lattice.lowest[few[0]]), tuple(few[1:].tolist())
         path = lattice.path(here)
         centre = path[1] if lattice.is_lowest(here) and len(path) > 1 else here
-        tops = path[path.index(place) :] if place in path[1:] and place != centre else path[1:] or path
+        tops = path[path.index(place) + 1 :] or path[-1:]  # within a place alone none of its cells changes
         for top in tops:
             yield centre, top, FAR[0], also
         for far in FAR[1:]:
