@@ -113,6 +113,17 @@ def tables(folder: Path) -> Iterator[Table]:
                 yield Table(cube, programme, _public(folder, cube, programme, frames))
     except StoreError as error:
         raise NotARelease(error.what, where=error.where, remedy="fetch the release again") from error
+    except (LookupError, TypeError) as error:
+        raise not_as_built(folder, error) from error
+
+
+def not_as_built(folder: Path, error: Exception) -> NotARelease:
+    """A release that says something of itself otherwise than `build` does."""
+    return NotARelease(
+        f"what the release says of itself cannot be understood ({type(error).__name__})",
+        where=str(folder),
+        remedy="fetch the release again",
+    )
 
 
 def csv_frames(folder: Path, cube: str) -> list[pd.DataFrame]:
