@@ -9,7 +9,7 @@ import click
 
 from rnu.cli.options import json_option
 from rnu.cli.output import emit
-from rnu.errors import NotARelease, StoreError
+from rnu.errors import NotARelease
 from rnu.release.certificates import is_release
 from rnu.release.inspect import look
 
@@ -33,10 +33,7 @@ def command(folder: Path, as_json: bool) -> None:
     """
     if not is_release(folder):
         raise NotARelease("there is no release here", where=str(folder), remedy="name the folder of a release")
-    try:
-        done = look(folder)
-    except (StoreError, OSError) as error:
-        raise NotARelease("the release cannot be read", where=str(folder), remedy="fetch it again") from error
+    done = look(folder)
     told = [{"what": one.what, "where": one.where} for one in done.found]
     emit(
         as_json,

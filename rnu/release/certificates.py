@@ -17,7 +17,7 @@ from rnu.release.columns import MARK, NOT_DELIVERED
 from rnu.release.describe import CERTIFICATES, certificate_path
 from rnu.release.manifest import MANIFEST
 from rnu.release.model import Contents, ProgrammeTable
-from rnu.release.read import cubes, read_json, read_text_table, table_path
+from rnu.release.read import cubes, dimensions, read_json, read_text_table, table_path
 from rnu.settings import Period
 from rnu.ubigeo import LEVELS
 
@@ -113,6 +113,17 @@ def tables(folder: Path) -> Iterator[Table]:
                 yield Table(cube, programme, _public(folder, cube, programme, frames))
     except StoreError as error:
         raise NotARelease(error.what, where=error.where, remedy="fetch the release again") from error
+    except (LookupError, TypeError) as error:
+        raise not_as_built(folder, error) from error
+
+
+def not_as_built(folder: Path, error: Exception) -> NotARelease:
+    """A release that says something of itself otherwise than `build` does."""
+    return NotARelease(
+        f"what the release says of itself cannot be understood ({type(error).__name__})",
+        where=str(folder),
+        remedy="fetch the release again",
+    )
 
 
 def csv_frames(folder: Path, cube: str) -> list[pd.DataFrame]:
@@ -146,7 +157,7 @@ def _public(folder: Path, cube: str, programme: str, frames: Sequence[pd.DataFra
 def _rows(claim: Claim, programme: str, frames: Sequence[pd.DataFrame]) -> Iterator[tuple[tuple[str, ...], str, str]]:
     columns = [axis.column for axis in claim.axes]
     for frame in frames:
-        if {*columns, claim.count} - set(frame.columns):
+        if columns != [PLACE, *dimensions(frame)] or claim.count != frame.columns[-2]:
             raise ValueError("they have other columns")
         own = frame[frame["programa"] == programme]
         codes = zip(*(own[column].tolist() for column in columns), strict=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,11 +19,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from python_calamine import CalamineWorkbook
+from python_calamine import CalamineError, CalamineWorkbook
 
-from rnu.errors import DisclosureRisk, NotARelease, SettingsError
+from rnu.errors import DisclosureRisk, NotARelease, SettingsError, StoreError
 from rnu.release.columns import MARK, plain
-from rnu.release.describe import DATA, certificate_path
+from rnu.release.describe import CERTIFICATES, DATA, certificate_path
 from rnu.release.formats import DATA_SHEET, FORMATS, NOTES_SHEET
 from rnu.release.inspection.package import inspect_package
 from rnu.release.inspection.parquet import inspect_groups
@@ -47,6 +48,11 @@ _HIDDEN = re.compile(rb"\b(hidden|zeroHeight)=['\"](1|true)")
 _HIDDEN_SHEET = re.compile(rb"<(\w+:)?sheet\s[^>]*\bstate=['\"](?!visible)")
 _DEFINED = re.compile(rb"<(?:\w+:)?definedName\s[^>]*\bname=\"([^\"]*)\"")
 _OVERLAP = 64
+# what readers of files raise over one that is not what it should be: to somebody who inspects it, a finding
+UNREADABLE = (
+    *(StoreError, OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration),
+    *(zipfile.BadZipFile, zlib.error, SyntaxError, CalamineError, pa.ArrowException),  # of XML: SyntaxError
+)
 PARQUET_MAGIC = b"PAR1"  # at both ends of a file
 
 
@@ -75,16 +81,26 @@ def look(folder: Path) -> Inspected:
 def findings(folder: Path) -> Iterator[DisclosureRisk]:
     """What is wrong with a release's files. Where its tables cannot be read, nothing else is looked at."""
     try:
-        thresholds = _thresholds(folder)
         frames = {name: _inspect_csv(folder, name) for name in _names(folder)}
+        thresholds = _thresholds(folder)
+        words = {cube: Words.of(folder, cube) for cube in thresholds}
+        checks = tuple(_checks(folder, frames, thresholds, words))
     except DisclosureRisk as error:
         yield error
-        return
-    for check in _checks(folder, frames, thresholds):
-        try:
-            check()
-        except DisclosureRisk as error:
-            yield error
+    except UNREADABLE as error:
+        yield _unreadable(error, "the tables and what is said of them")
+    else:
+        for file, check in checks:
+            try:
+                check()
+            except DisclosureRisk as error:
+                yield error
+            except UNREADABLE as error:
+                yield _unreadable(error, file)
+
+
+def _unreadable(error: Exception, file: str) -> DisclosureRisk:
+    return risk(f"what cannot be read as a release has it cannot be inspected ({type(error).__name__})", file)
 
 
 def _names(folder: Path) -> list[str]:
@@ -98,27 +114,30 @@ def _names(folder: Path) -> list[str]:
 
 
 def _checks(
-    folder: Path, frames: Mapping[str, pd.DataFrame], thresholds: Mapping[str, Mapping[str, int]]
-) -> Iterator[Callable[[], None]]:
-    """Everything to look at once the tables can be read, each a call that raises."""
-    words = {cube: Words.of(folder, cube) for cube in thresholds}
+    folder: Path,
+    frames: Mapping[str, pd.DataFrame],
+    thresholds: Mapping[str, Mapping[str, int]],
+    words: Mapping[str, Words],
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Everything to look at once the tables can be read: a file, and a call that raises."""
     for cube in thresholds:
         for above, level in pairwise(LEVELS):
             file = f"{DATA}/{cube}_{level}.csv"
-            yield partial(_inspect_places_below, file, frames[f"{cube}_{level}"], frames[f"{cube}_{above}"])
+            yield file, partial(_inspect_places_below, file, frames[f"{cube}_{level}"], frames[f"{cube}_{above}"])
     for name, frame in frames.items():
         cube, _, level = name.rpartition("_")
-        yield partial(_inspect_thresholds, f"{DATA}/{name}.csv", frame, thresholds[cube])
-        yield partial(_inspect_parquet, folder, f"{DATA}/{name}.parquet", frame)
-        yield partial(_inspect_xlsx, folder, f"{DATA}/{name}.xlsx", frame)
-        yield partial(inspect_order, f"{DATA}/{name}.csv", frame, words[cube])
-        yield partial(inspect_missing, f"{DATA}/{name}.csv", level, frame, words[cube])
-        yield partial(inspect_columns, f"{DATA}/{name}.csv", frame)
-    yield partial(_inspect_protection, folder, frames)
-    yield partial(_inspect_quality, folder, frames)
-    yield partial(_inspect_certificates, folder)
-    yield partial(inspect_texts, folder)
-    yield partial(inspect_package, folder)
+        text, parquet, workbook = (f"{DATA}/{name}.{format}" for format in ("csv", "parquet", "xlsx"))
+        yield text, partial(_inspect_thresholds, text, frame, thresholds[cube])
+        yield parquet, partial(_inspect_parquet, folder, parquet, frame)
+        yield workbook, partial(_inspect_xlsx, folder, workbook, frame)
+        yield text, partial(inspect_order, text, frame, words[cube])
+        yield text, partial(inspect_missing, text, level, frame, words[cube])
+        yield text, partial(inspect_columns, text, frame)
+    yield "proteccion.json", partial(_inspect_protection, folder, frames)
+    yield "calidad.json", partial(_inspect_quality, folder, frames)
+    yield CERTIFICATES, partial(_inspect_certificates, folder)
+    yield str(folder), partial(inspect_texts, folder)
+    yield "datapackage.json", partial(inspect_package, folder)
 
 
 def inspect_attacked(folder: Path, tables: Sequence[ProgrammeTable]) -> None:

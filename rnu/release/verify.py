@@ -13,10 +13,20 @@ from pathlib import Path
 import pandas as pd
 
 from anonymize.tables import TOTAL
-from rnu.errors import NotARelease, ReviewRequired
+from rnu.errors import NotARelease, ReviewRequired, StoreError
 from rnu.provenance import file_digest
 from rnu.public.table import by_swaps, verify
-from rnu.release.certificates import DATAPACKAGE, PLACE, ReleaseName, Table, csv_frames, of_table, release_of, tables
+from rnu.release.certificates import (
+    DATAPACKAGE,
+    PLACE,
+    ReleaseName,
+    Table,
+    csv_frames,
+    not_as_built,
+    of_table,
+    release_of,
+    tables,
+)
 from rnu.release.manifest import MANIFEST, problems
 from rnu.release.read import cubes, dimensions, read_json
 from rnu.ubigeo import LEVELS, NATION
@@ -93,7 +103,16 @@ class Expected:
 
     @classmethod
     def of(cls, folder: Path, release: ReleaseName) -> Expected:
-        """Read off the tables and their reports."""
+        """What the tables and reports say; NotARelease if they cannot be understood."""
+        try:
+            return cls._of(folder, release)
+        except StoreError as error:
+            raise NotARelease(error.what, where=error.where, remedy="fetch the release again") from error
+        except (LookupError, TypeError, StopIteration) as error:
+            raise not_as_built(folder, error) from error
+
+    @classmethod
+    def _of(cls, folder: Path, release: ReleaseName) -> Expected:
         frames = {cube: found for cube in cubes(folder) if (found := csv_frames(folder, cube))}
         told = read_json(folder, "proteccion.json")["tablas"] if (folder / "proteccion.json").is_file() else []
         return cls(

@@ -150,6 +150,21 @@ def test_only_the_changed_roster_is_taken_in_again_and_the_second_revision_follo
     assert {first.digest, second.digest} <= {p.name for p in site.iterdir()}
 
 
+def test_anybody_can_check_what_the_portal_shows(at):
+    house = at("published")
+    shown = house.home / "portal" / "current" / "releases" / house.digest()
+    for command in ("verify", "inspect", "attack"):
+        said = house.rnu(command, str(shown), "--json")
+        assert said.code == 0, said.out + said.err
+    told = house.rnu("verify", str(shown), "--json").json
+    assert told["digest"] == house.digest()
+    delivered = json.loads((shown / "proteccion.json").read_text(encoding="utf-8"))["tablas"]
+    assert {t["programme"] for t in told["tables"]} == {p for table in delivered for p in table["umbrales"]}
+    assert sum(t["proven"] for t in told["tables"]) > 0
+    page = (house.home / "portal" / "current" / "datos" / "usuarios" / "index.html").read_text(encoding="utf-8")
+    assert f"releases/{house.digest()}/certificados/usuarios_sis.json" in page
+
+
 @pytest.mark.slow
 def test_a_build_that_nobody_approved_is_replaced_by_the_same_revision(at):
     house = at("built")

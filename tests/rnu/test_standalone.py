@@ -108,7 +108,9 @@ def test_a_table_is_protected_proven_and_stands_an_attack(given):
     assert not any(len(place) == 6 and "Total" not in (sex, age) for place, sex, age in shown)
     checked = rnu("verify", out, "--json")
     assert checked.exit_code == 0
-    assert json.loads(checked.output)["proven"] > 0
+    told = json.loads(checked.output)
+    assert told["proven"] > 0
+    assert 0 < told["unshown_proven"] <= told["unshown"]
     assert rnu("attack", out).exit_code == 0
 
 

@@ -229,9 +229,18 @@ def test_an_invented_category_gives_no_room(copy):
     assert "the certificate has other categories than the release" in verified(copy)[1]["tables"][1]["problems"]
 
 
-@pytest.mark.parametrize("name", ["datapackage.json", "datos/usuarios_provincia.csv"])
-def test_what_cannot_be_read_is_no_verdict(copy, name):
-    (copy / name).write_bytes(b"\xff\xfe")
+def test_a_certificate_of_other_columns_is_refused(copy):
+    """What is proven of the places' codes, which are numbers too, would say nothing of persons."""
+    edit(copy, CONTIGO, count="ubigeo")
+    said = rnu("verify", copy)
+    assert said.exit_code == 2
+    assert "other columns" in said.stderr
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b"", b"{}", b"[]", b"a,b\n1,2\n"])
+@pytest.mark.parametrize("name", ["datapackage.json", "proteccion.json", "datos/usuarios_provincia.csv", SIS])
+def test_what_cannot_be_read_is_no_verdict(copy, name, data):
+    (copy / name).write_bytes(data)
     (copy / MANIFEST).unlink()
     said = rnu("verify", copy)
     assert said.exit_code == 2
