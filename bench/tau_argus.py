@@ -52,7 +52,9 @@ def mod(cells: Cells, threshold: int, margin: int | None) -> SafeCells:
         _write(folder, cells, values, risk, lower, upper)
         command = [sys.executable, "-c", RUN, str(folder / "batch.arb")]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60 * MINUTES, check=False)
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=60 * MINUTES, check=False, cwd=folder
+            )
         except subprocess.TimeoutExpired as error:
             raise TauArgusFailed(f"did not end within {MINUTES} minutes") from error
         if done.returncode or not (folder / "out.tab").exists():
