@@ -172,7 +172,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mean", type=float, action="append", help="persons in an inner cell; can be given again")
     parser.add_argument("--seed", type=int, default=5, help="of the tables and of the cells drawn")
-    parser.add_argument("--judged", type=int, default=200, help="cells at risk that are judged; 0 for all (hours)")
+    parser.add_argument("--judged", type=int, default=100, help="cells at risk that are judged; 0 for all (hours)")
     parser.add_argument("--way", action="append", choices=list(WAYS), help="only this; can be given again")
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
     given = parser.parse_args()

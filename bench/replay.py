@@ -1,6 +1,6 @@
 """What somebody learns who knows the published cells, the method and the code: replay it on every table that agrees.
 
-    python -m bench.replay --tables 200 --keys 6
+    python -m bench.replay --tables 80 --keys 4
 
 Each table of a seeded family (3 to 5 places × 2 × 2, small counts) is protected; every table of whole counts that
 agrees with what was published is written down, and protected in its turn. Those that come out as the very same bytes
@@ -189,8 +189,8 @@ def _same(table: Ints, policy: Policy, safe: SafeCells, tried: tuple[bytes, ...]
 def main() -> None:
     """Replay a family without and with a secret key, and print how many values survive for each cell at risk."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", type=int, default=200)
-    parser.add_argument("--keys", type=int, default=6, help="keys that are drawn for each table")
+    parser.add_argument("--tables", type=int, default=80)
+    parser.add_argument("--keys", type=int, default=4, help="keys that are drawn for each table")
     parser.add_argument("--most", type=int, default=400, help="tables that may agree with a publication")
     parser.add_argument("--seed", type=int, default=5)
     given = parser.parse_args()
