@@ -36,6 +36,7 @@ from anonymize.protection.proofs import Needs, Proofs, Saved, at_risk
 from anonymize.tables import CellRef, Cells, Mark, SafeCells
 
 HOPES = 3  # moves that known zeros stand in the way of, tried for one cell
+DEAREST = 10  # withheld cells that the steward is told of
 MOST_COMBINED = 4  # moves paid for one cell, after which dropping the cross is the better answer
 
 
@@ -59,10 +60,22 @@ class LevelFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DearCell:
+    """A withheld cell, and what it takes with it: nothing is shown below it."""
+
+    cell: CellRef
+    persons: int
+    at_risk: bool  # withheld for itself, not for the sake of others
+    cells_below: int  # not broken down for it, or for another withheld cell above them
+    value_unshown: int  # persons of the cell and of all these, each counted in every cell it is in
+
+
+@dataclass(frozen=True, slots=True)
 class ProtectionFacts:
     """What only the steward may know: which withheld cells were at risk must not be told."""
 
     levels: tuple[LevelFacts, ...]
+    dearest: tuple[DearCell, ...]  # the withheld cells that cost most, the dearest first
 
 
 def protect(cells: Cells, policy: Policy, exposed: Collection[CellRef] = (), key: bytes = b"") -> SafeCells:
@@ -129,7 +142,26 @@ def facts(cells: Cells, policy: Policy, safe: SafeCells) -> ProtectionFacts:
                 value_unshown=int(lattice.values[here & (marks != Mark.SHOWN)].sum()),
             )
         )
-    return ProtectionFacts(tuple(found))
+    return ProtectionFacts(tuple(found), _dearest(lattice, marks, policy.threshold))
+
+
+def _dearest(lattice: Lattice, marks: NDArray[np.uint8], threshold: int) -> tuple[DearCell, ...]:
+    """Withheld cells that take a threshold of persons or more out of sight."""
+    hidden = (marks == Mark.WITHHELD) | (marks == Mark.BELOW)
+    value, many = lattice.sum_finer(np.where(hidden, lattice.values, 0)), lattice.sum_finer(hidden.astype(np.int64))
+    risk = at_risk(lattice.values, threshold)
+    place, cell = np.nonzero((marks == Mark.WITHHELD) & (value >= threshold))
+    order = np.lexsort((cell, place, -value[place, cell]))[:DEAREST]
+    return tuple(
+        DearCell(
+            lattice.ref(p, c),
+            persons=int(lattice.values[p, c]),
+            at_risk=bool(risk[p, c]),
+            cells_below=int(many[p, c]) - 1,
+            value_unshown=int(value[p, c]),
+        )
+        for p, c in zip(place[order].tolist(), cell[order].tolist(), strict=True)
+    )
 
 
 def _coarser(lattice: Lattice, design: Design, place: int, cell: int) -> Design:

@@ -33,6 +33,7 @@ class Protected:
             "levels": [
                 dataclasses.asdict(level) | {"share_unshown": level.share_unshown} for level in self.facts.levels
             ],
+            "dearest": [dataclasses.asdict(cell) for cell in self.facts.dearest],
             "drops": [dataclasses.asdict(drop) for drop in self.safe.drops],
         }
 

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from python_calamine import CalamineWorkbook
 
+from anonymize.tables import TOTAL
 from rnu.errors import ReviewRequired, Why
 from rnu.ledger import Ledger, Release
 from rnu.release.columns import MARK, NOT_DELIVERED
@@ -24,6 +25,7 @@ from rnu.ubigeo import LEVELS
 
 MOST_CHANGES = 15
 PREVIEWED = 10  # rows of a file that a steward sees at a glance
+MOST_DEAR = 3  # withheld cells of a programme, the dearest; --json lists more
 READ_AT_A_GLANCE = 6_000  # characters of a text
 
 
@@ -91,19 +93,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         for q in found["quality"]
         if q["delivered"]
     ]
-    out.append(
-        "Protection (yours alone)   level          shown   at risk   for others   not broken down   value unshown"
-    )
-    for name, table in sorted(found["protection"].items()):
-        out += [
-            f"  {name:24} {level['level']:12} {level['shown']:>7,} {level['primary']:>9,} {level['secondary']:>12,}"
-            f" {level['below']:>17,} {level['share_unshown']:>14.2%}"
-            for level in table["levels"]
-        ]
-        out += [
-            f"    dropped: {'×'.join(d['cross']) or 'totals'} at {d['level']} in {d['place']} ({d['reason']})"
-            for d in table["drops"]
-        ]
+    out += _protection(found["protection"])
     if found["before"] is None:
         return [*out, "Nothing earlier is approved: no comparison."]
     out.append(f"Changes since {found['before']['period']} r{found['before']['revision']}, biggest first")
@@ -114,6 +104,34 @@ def lines(found: dict[str, Any]) -> list[str]:
     if len(found["changes"]) > MOST_CHANGES:
         out.append(f"  … and {len(found['changes']) - MOST_CHANGES} more (--json lists all)")
     return out
+
+
+def _protection(protection: dict[str, Any]) -> list[str]:
+    """What protection cost every programme by level, its dearest cells and what was dropped. For the steward alone."""
+    out = [
+        "Protection (yours alone)   level          shown   at risk   for others   not broken down"
+        "     users unshown   of all"
+    ]
+    for name, table in sorted(protection.items()):
+        out += [
+            f"  {name:24} {level['level']:12} {level['shown']:>7,} {level['primary']:>9,} {level['secondary']:>12,}"
+            f" {level['below']:>17,} {level['value_unshown']:>17,} {level['share_unshown']:>8.2%}"
+            for level in table["levels"]
+        ]
+        out += [_dear(cell) for cell in table.get("dearest", ())[:MOST_DEAR]]
+        out += [
+            f"    dropped: {'×'.join(d['cross']) or 'totals'} at {d['level']} in {d['place']} ({d['reason']})"
+            for d in table["drops"]
+        ]
+    return out
+
+
+def _dear(cell: dict[str, Any]) -> str:
+    ref = cell["cell"]
+    broken = "×".join(c for c in ref["categories"] if c != TOTAL) or "total"
+    why = "at risk" if cell["at_risk"] else "for others"
+    below = f", with {cell['cells_below']:,} below it" if cell["cells_below"] else ""
+    return f"    dearest: {ref['level']} {ref['place']} {broken}, {why}{below}: {cell['value_unshown']:,} users unshown"
 
 
 def _shown(value: int | str | None) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
 from threading import Thread
+from typing import TypeVar
 
 import ibis
 import pandas as pd
@@ -104,23 +105,36 @@ def tasks(
 
 
 def protect_all(todo: Sequence[Task]) -> Iterator[tuple[Task, Protected]]:
-    """Protect every table on all cores, in order; DisclosureRisk where nothing of a programme can be shown.
+    """Protect every table on all cores, in order; DisclosureRisk where nothing of a programme can be shown."""
+    for task, made in side_by_side(_secured, todo):
+        if isinstance(made, Unprotectable):
+            raise DisclosureRisk(
+                f"{task.programme} cannot be protected: {made}",
+                where=f"config/cubes.toml: {task.cube}.programmes",
+                remedy="take the programme out of the cube until it has more users",
+            ) from made
+        yield task, made
 
-    Raises StoreError if the machine ended a worker.
-    """
+
+def _secured(task: Task) -> Protected | Unprotectable:
+    try:
+        return secure(task.table, task.policy, key=task.key)
+    except Unprotectable as error:
+        return error
+
+
+Made = TypeVar("Made")
+
+
+def side_by_side(work: Callable[[Task], Made], todo: Sequence[Task]) -> Iterator[tuple[Task, Made]]:
+    """Do something with every table on all cores, in order; StoreError if the machine ended a worker."""
     # spawned, not forked: the engines' threads do not survive a fork
     spawned = get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=spawned, initializer=_end_with_the_run) as pool:
-        futures = [pool.submit(secure, task.table, task.policy, key=task.key) for task in todo]
+        futures = [pool.submit(work, task) for task in todo]
         for task, future in zip(todo, futures, strict=True):
             try:
                 yield task, future.result()
-            except Unprotectable as error:
-                raise DisclosureRisk(
-                    f"{task.programme} cannot be protected: {error}",
-                    where=f"config/cubes.toml: {task.cube}.programmes",
-                    remedy="take the programme out of the cube until it has more users",
-                ) from error
             except BrokenProcessPool as error:
                 raise StoreError(
                     "a worker was ended from outside",

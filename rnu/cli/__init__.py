@@ -13,6 +13,7 @@ from rnu.cli.group import LazyGroup
 COMMANDS = {
     "approve": ("rnu.cli.decide:approve", "Sign exactly these bytes."),
     "attack": ("rnu.cli.attack:command", "Try to work cells out of a release or a protected table."),
+    "build": ("rnu.cli.build:command", "Build a period from what is in, or try another design."),
     "check": ("rnu.cli.check:command", "Check a file against a source's rules, and keep nothing."),
     "demo": ("rnu.cli.demo:command", "The whole line on made-up people."),
     "generate": ("rnu.cli.generate:command", "Make up people and their rosters."),

@@ -43,14 +43,15 @@ def command(period: str, go: bool, key_file: Path | None, home: Path, as_json: b
     with Screen(as_json) as screen:
         outcome = run(institution, Period.parse(period), pseudonyms, signing_key, screen, today=today(), go=go)
     steps = [dataclasses.asdict(s) for s in screen.steps]
-    emit(as_json, _outcome_json(outcome) | {"steps": steps}, lambda: _outcome_lines(outcome))
+    emit(as_json, outcome_json(outcome) | {"steps": steps}, lambda: outcome_lines(outcome))
     if outcome.problems and not (go and outcome.release):  # with --go a steward knew of them
         sys.exit(outcome.problems[0].exit_code)
     if outcome.release is None:
         sys.exit(SourceUnavailable.exit_code)
 
 
-def _outcome_json(outcome: Outcome) -> dict[str, Any]:
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    """How a run ended, for a machine."""
     return {
         "period": outcome.period,
         "digest": outcome.release.digest if outcome.release else None,
@@ -61,7 +62,8 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _outcome_lines(outcome: Outcome) -> list[str]:
+def outcome_lines(outcome: Outcome) -> list[str]:
+    """How a run ended, for a person."""
     if outcome.release is None:
         names = ", ".join(outcome.waiting_for)
         return [

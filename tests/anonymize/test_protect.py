@@ -276,6 +276,18 @@ def test_facts_count_what_was_withheld_and_why():
     assert below.share_unshown == (2 + 9 + 8 + 7) / (2 * 96)
 
 
+def test_facts_name_the_dearest_cells_with_what_is_gone_below_them():
+    # a total of 2 withheld, and another of 9 for its sake, with their breakdowns below; the third place's 4 costs least
+    cells = two_levels([[2, 0], [6, 3], [4, 40]])
+    values, marks = cells.with_margins(), np.zeros((4, 3), dtype=np.uint8)
+    marks[1:3] = [Mark.BELOW, Mark.BELOW, Mark.WITHHELD]
+    marks[3, 0] = Mark.WITHHELD
+    safe = SafeCells(cells.places, cells.dimensions, np.where(marks == 0, values, -1), marks, 5)
+    (only,) = facts(cells, PLAIN, safe).dearest  # what takes fewer than the threshold with it is not worth a look
+    assert (only.cell, only.persons, only.at_risk) == (CellRef("departamento", "01", ("total",)), 9, False)
+    assert (only.cells_below, only.value_unshown) == (2, 18)
+
+
 def test_facts_count_dropped_cells():
     cells = two_levels([[57, 3], [40, 50], [60, 70]])
     policy = Policy(5, (1, 1))
