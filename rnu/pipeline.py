@@ -42,9 +42,10 @@ from rnu.secrets import public_half
 from rnu.settings import Cube, Kind, Period, Programme, Settings, Source
 from rnu.signing import Role, require_two, sign, steward
 from rnu.store import FULL, disk_full
-from rnu.tabulate import count, protect_all, tasks, told
+from rnu.tabulate import Task, count, protect_all, tasks, told
 
 PUBLISHED = "tables/conteos.json"  # schema of published tables
+PUBLISHED_RATES = "tables/tasas.json"  # and of what tables of rates have besides
 NO_ROOM = tuple(os.strerror(number) for number in FULL)  # as an engine tells it
 
 
@@ -352,10 +353,13 @@ def build_period(
     since = time.perf_counter()
     for task, protected in protect_all(tasks(settings, counts, intakes, period, institution.gazetteer, key)):
         made[task.cube, task.programme] = protected
-        say(Step("protect", task.programme, time.perf_counter() - since, told(protected)))
+        say(Step("protect", _subject(task, settings), time.perf_counter() - since, told(protected)))
         since = time.perf_counter()
     tables = tuple(
-        _table(cube, settings.programme(p), made.get((cube.id, p))) for cube in settings.cubes for p in cube.programmes
+        _table(cube, settings.programme(p), made.get((cube.id, p)))
+        for cube in settings.cubes
+        for p in cube.programmes
+        if cube.counts == "users" or settings.programme(p).rule_on(period.last_day())
     )
     private = {f"{cube}/{programme}": protected.private() for (cube, programme), protected in made.items()}
     contents = Contents(
@@ -373,6 +377,7 @@ def build_period(
             key_id=key.id,
         ),
         notes=(*settings.notices, *_coverage(institution)),
+        rates=settings.rates,
     )
     digest = _write(institution, contents, private, say)
     release = Release(
@@ -385,6 +390,12 @@ def _table(cube: Cube, programme: Programme, made: Protected | None) -> Programm
     return (
         ProgrammeTable(cube, programme, made.safe, made.certificate) if made else ProgrammeTable(cube, programme, None)
     )
+
+
+def _subject(task: Task, settings: Settings) -> str:
+    """What a step is called that works on one table: its programme, and the cube if that has not its users."""
+    counts = next(cube.counts for cube in settings.cubes if cube.id == task.cube)
+    return task.programme if counts == "users" else f"{task.programme} {counts}"
 
 
 def _known(ledger: Ledger, period: str, fingerprint: str) -> Release | None:
@@ -439,7 +450,8 @@ def _quality(source: Source, intake: Intake | None, counts: Mapping[str, pd.Data
 def _write(institution: Institution, contents: Contents, private: Mapping[str, Any], say: Say) -> str:
     """Build, inspect and seal a release; it appears in the store under its digest, whole."""
     settings, store = institution.settings, institution.store
-    columns = Columns.load(settings.home / "schemas" / PUBLISHED)
+    schemas = settings.home / "schemas"
+    columns = Columns.load(schemas / PUBLISHED, schemas / PUBLISHED_RATES if settings.rates else None)
     with _timed(say, "build", f"{contents.period} r{contents.revision}") as found, store.work("build") as work:
         (work / "release").mkdir()
         (work / "private").mkdir()
@@ -465,7 +477,8 @@ def _write(institution: Institution, contents: Contents, private: Mapping[str, A
 
 def _schema_digests(settings: Settings) -> dict[str, str]:
     """Of every schema that shapes a release: the rosters' and that of published tables."""
-    names = {PUBLISHED, *(s.schema for s in settings.rosters())}
+    tables = {PUBLISHED, PUBLISHED_RATES} if settings.rates else {PUBLISHED}
+    names = tables | {s.schema for s in settings.rosters()}
     return {name: file_digest(settings.home / "schemas" / name) for name in sorted(names)}
 
 

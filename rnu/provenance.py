@@ -117,6 +117,7 @@ def configuration_digest(settings: Settings) -> str:
             settings.programmes,
             [dataclasses.replace(s, fetch=dataclasses.replace(s.fetch, where="")) for s in settings.sources],
             settings.cubes,
+            settings.rates,
             settings.departments,
             settings.notices,
             settings.institution,

@@ -7,6 +7,7 @@ suggestion; nothing is guessed. Secrets never stand here: see `rnu.secrets`.
 from rnu.settings.checks import IDENTIFIER
 from rnu.settings.load import load
 from rnu.settings.types import (
+    Ages,
     Category,
     Codes,
     Cube,
@@ -21,7 +22,10 @@ from rnu.settings.types import (
     Period,
     Portal,
     Programme,
+    Rates,
+    Rule,
     Settings,
+    Shown,
     Source,
     Steward,
     Unit,
@@ -29,6 +33,7 @@ from rnu.settings.types import (
 
 __all__ = [
     "IDENTIFIER",
+    "Ages",
     "Category",
     "Codes",
     "Cube",
@@ -43,7 +48,10 @@ __all__ = [
     "Period",
     "Portal",
     "Programme",
+    "Rates",
+    "Rule",
     "Settings",
+    "Shown",
     "Source",
     "Steward",
     "Unit",
