@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from python_calamine import CalamineError, CalamineWorkbook
 
-from anonymize.eligibility import NOT_FOUND
+from anonymize.situations import NOT_FOUND
 from anonymize.tables import TOTAL
 from rnu.errors import DisclosureRisk, NotARelease, SettingsError, StoreError
 from rnu.release.columns import MARK, plain

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anonymize.eligibility import SITUATIONS
+from anonymize.situations import SITUATIONS
 from anonymize.tables import Dimension, Mark, SafeCells, add_margins
 from rnu.errors import DisclosureRisk, SettingsError
+from rnu.release.attack import attack_release
 from rnu.release.build import build
 from rnu.release.columns import Columns
 from rnu.release.formats import write_csv, write_parquet, write_xlsx
@@ -238,6 +239,24 @@ def test_a_rate_of_a_withheld_cell_is_found(tmp_path):
     path.write_text(path.read_text().replace("filtracion,,,,c", "filtracion,20,80,25.0,"))
     with pytest.raises(DisclosureRisk, match="not what the shown cells make it"):
         inspect(folder)
+
+
+def test_a_figure_of_one_cube_is_none_of_another(tmp_path):
+    """An earlier release's count of who is eligible is not one of users: held against them it would contradict."""
+    again = [
+        written(tmp_path / name, contents(safe(USERS), safe(LEFT, dimensions=()), revision=revision))
+        for name, revision in (("first", 1), ("second", 2))
+    ]
+    found = attack_release(again[1], earlier=again[:1])
+    assert [(one.cube, one.programme, one.disagree) for one in found.tables] == [
+        ("usuarios", "pension", 0),
+        ("usuarios", "sis", 0),
+        ("elegibles", "pension", 0),
+    ]
+    assert found.stands
+    known = tmp_path / "known.csv"
+    known.write_text("programa,ubigeo,n\npension,PE,118\n")
+    assert [one.disagree for one in attack_release(again[1], known=[known]).tables] == [0, 0, 0]
 
 
 def test_formats_that_disagree_are_found(release):
