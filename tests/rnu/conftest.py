@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own, with the roles and databases of a real portal."""
+"""What several tests share: a finished release, and a PostgreSQL with the roles and databases of a real portal."""
 
 import shutil
 import socket
@@ -13,6 +13,22 @@ import pytest
 from deploy.native import postgres
 from deploy.native.home import Home, Users
 from deploy.native.machine import make_users, postgres_program
+from tests.rnu import release_examples as ex
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory) -> Path:
+    """A release as it is built; who changes one takes a copy."""
+    folder = tmp_path_factory.mktemp("built") / "release"
+    ex.build_in(folder)
+    return folder
+
+
+@pytest.fixture
+def copy(release, tmp_path) -> Path:
+    """A release to change."""
+    shutil.copytree(release, tmp_path / "copy")
+    return tmp_path / "copy"
 
 
 @pytest.fixture(scope="session")

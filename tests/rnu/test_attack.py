@@ -47,13 +47,6 @@ def build(folder: Path, cells, period="2026-01", revision=1, gazetteer=ex.GAZETT
     return folder
 
 
-@pytest.fixture(scope="module")
-def release(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("built") / "release"
-    ex.build_in(folder)
-    return folder
-
-
 # --- one release -----------------------------------------------------------------------------------------------------
 
 

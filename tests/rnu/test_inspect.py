@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,19 +20,6 @@ from rnu.release.inspection.texts import looks_like_a_person
 from tests.rnu import release_examples as ex
 
 DISTRICTS = "datos/usuarios_distrito"
-
-
-@pytest.fixture(scope="module")
-def release(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("built") / "release"
-    ex.build_in(folder)
-    return folder
-
-
-@pytest.fixture
-def copy(release, tmp_path) -> Path:
-    shutil.copytree(release, tmp_path / "copy")
-    return tmp_path / "copy"
 
 
 def found(folder: Path) -> str:

@@ -20,19 +20,6 @@ CONTIGO = "certificados/usuarios_contigo.json"
 SIS = "certificados/usuarios_sis.json"
 
 
-@pytest.fixture(scope="module")
-def release(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("built") / "release"
-    ex.build_in(folder)
-    return folder
-
-
-@pytest.fixture
-def copy(release, tmp_path) -> Path:
-    shutil.copytree(release, tmp_path / "copy")
-    return tmp_path / "copy"
-
-
 def rnu(*words: object) -> Result:
     return CliRunner().invoke(main, [str(word) for word in words])
 
