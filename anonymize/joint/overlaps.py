@@ -22,7 +22,6 @@ from scipy import sparse
 from anonymize.joint.system import Cell, Flags, Ints, Joint, Marks, SafeJoint
 from anonymize.tables import Dimension, Drop, Mark, Places, SafeCells
 
-MOST_PROGRAMMES = 10  # kinds are sets of programmes: twice as many with each more
 DISTINCT, PAIRS = "distintas", "pares"
 OTHER, NUMBER = "otro_programa", "programas"
 

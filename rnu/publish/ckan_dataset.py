@@ -63,7 +63,7 @@ def package(dataset: Dataset, portal: Portal, institution: Institution) -> Node:
         "rnu_periodo": str(dataset.latest.period),
         "rnu_proximo_periodo": str(dataset.latest.period.minus(-1)),
         "rnu_periodos": [str(p.period) for p in dataset.periods],
-        "rnu_programas": [total.name for total in dataset.totals[-1][1]],
+        "rnu_programas": list(dataset.programmes),
         "rnu_niveles": [LEVEL_TITLES[level.level] for level in dataset.levels],
         "rnu_umbrales": _json(protection["umbrales"]),
         "rnu_proteccion": _json(protection),

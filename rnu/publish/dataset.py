@@ -14,13 +14,12 @@ import pandas as pd
 from rnu.provenance import file_digest
 from rnu.publish.portal import Publication, current
 from rnu.publish.series import series_schema, write_series
-from rnu.release.columns import LEVEL_TITLES, MARK
+from rnu.release.columns import LEVEL_TITLES, MARK, NOT_DELIVERED
 from rnu.release.describe import DATA, MEDIA_TYPES, certificate_path
 from rnu.release.formats import FORMATS
 from rnu.release.manifest import manifest
-from rnu.release.read import read_json, read_table, totals
-from rnu.settings import Institution
-from rnu.ubigeo import LEVELS
+from rnu.release.read import dimensions, levels, read_json, read_table, totals
+from rnu.settings import EVERY_PROGRAMME, Institution
 
 Report = dict[str, Any]
 
@@ -131,9 +130,10 @@ class Dataset:
 
     def quality(self) -> list[Report]:
         """Quality of the sources that feed it, as the newest release reports it."""
-        programmes = {total.programme for total in self.totals[-1][1]}
+        ids = {programme["id"] for programme in self._cube()["programas"]}
         sources = read_json(self.latest.folder, "calidad.json")["fuentes"]
-        return [source for source in sources if source["programa"] in programmes or not source["programa"]]
+        every = EVERY_PROGRAMME in ids
+        return [source for source in sources if every or source["programa"] in ids or not source["programa"]]
 
     def protection(self) -> Report:
         """What the newest release shows and withholds of it."""
@@ -150,13 +150,21 @@ class Dataset:
 
     def _thresholds(self, known: Mapping[str, int]) -> str:
         """The threshold that most programmes have, and whose is another."""
-        names = {total.programme: total.name for total in self.totals[-1][1]}
+        names = {programme["id"]: programme["nombre"] for programme in self._cube()["programas"]}
         of_each: dict[int, list[str]] = {}
         for programme, threshold in known.items():
             of_each.setdefault(threshold, []).append(names.get(programme, programme))
         (usual, _), *others = sorted(of_each.items(), key=lambda found: (-len(found[1]), found[0]))
         rest = "".join(f"; en {', '.join(sorted(own))}, {threshold}" for threshold, own in others)
         return f"El umbral es {usual}{rest}."
+
+    @property
+    def programmes(self) -> tuple[str, ...]:
+        """The names of the programmes that it tells of, as its newest release has them."""
+        return tuple(programme["nombre"] for programme in self._cube()["programas"])
+
+    def _cube(self) -> Report:
+        return _cubes(self.latest.folder)[self.id]
 
     def provenance(self) -> Report:
         """What the newest release's bytes depend on."""
@@ -184,7 +192,7 @@ def _dataset(id: str, newest_first: Sequence[Publication], site: Path) -> Datase
         keywords=tuple(cube["palabras_clave"]),
         history=history,
         periods=periods,
-        levels=tuple(_level(id, level, periods, site) for level in LEVELS),
+        levels=tuple(_level(id, level, periods, site) for level in levels(periods[-1].folder, id)),
         totals=tuple((p, _national(p.folder, id)) for p in periods),
     )
 
@@ -241,9 +249,31 @@ def _own(publication: Publication, id: str, level: str, format: str) -> Download
 
 
 def _national(folder: Path, id: str) -> tuple[Total, ...]:
-    frame = totals(read_table(folder, id, "nacion"))
-    rows = zip(frame["programa"], frame["nombre_programa"], frame.iloc[:, -2], frame[MARK], strict=True)
-    return tuple(Total(programme, name, None if mark else int(n), mark) for programme, name, n, mark in rows)
+    return tuple(
+        Total(key, name, n if isinstance(n, int) else None, "" if isinstance(n, int) else n)
+        for key, (name, n) in headlines(folder, id).items()
+    )
+
+
+def headlines(folder: Path, id: str) -> dict[str, tuple[str, int | str]]:
+    """What a release says of the nation, by programme: its name, and its total or the mark in its place.
+
+    Of a table that has no totals all rows, each named by programme and breakdown.
+    """
+    frame = read_table(folder, id, "nacion")
+    whole = totals(frame)
+    if len(whole) == len(frame) or (whole[MARK] != NOT_DELIVERED).any():
+        rows = zip(whole["programa"], whole["nombre_programa"], whole.iloc[:, -2], whole[MARK], strict=True)
+        return {programme: (name, mark or int(n)) for programme, name, n, mark in rows}
+    (breakdown,) = dimensions(frame)
+    words = {row["valor"]: row["titulo"] for row in dictionary_of(folder) if row["columna"] == breakdown}
+    names = [
+        f"{name}: {words[c].partition(':')[0]}"
+        for name, c in zip(frame["nombre_programa"], frame[breakdown], strict=True)
+    ]
+    keys = frame["programa"] + "/" + frame[breakdown]
+    rows = zip(keys, names, frame.iloc[:, -2], frame[MARK], strict=True)
+    return {key: (name, mark or int(n)) for key, name, n, mark in rows}
 
 
 def district_totals(dataset: Dataset) -> pd.DataFrame:

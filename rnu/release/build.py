@@ -11,12 +11,12 @@ from rnu.errors import StoreError
 from rnu.release import describe, formats, reports
 from rnu.release.certificates import write_certificates
 from rnu.release.columns import Columns
-from rnu.release.describe import DATA, TableFiles, cubes_of, to_json
+from rnu.release.describe import DATA, TableFiles, cubes_of, levels_of, to_json
 from rnu.release.manifest import seal
 from rnu.release.model import Contents
 from rnu.release.table import published
 from rnu.settings import Institution
-from rnu.ubigeo import LEVELS, Gazetteer
+from rnu.ubigeo import Gazetteer
 
 
 def build(contents: Contents, folder: Path, *, institution: Institution, gazetteer: Gazetteer, columns: Columns) -> str:
@@ -34,7 +34,7 @@ def build(contents: Contents, folder: Path, *, institution: Institution, gazette
     files = [
         TableFiles(cube, level, columns.of(cube, level), len(frames[cube.id, level]))
         for cube in cubes_of(contents)
-        for level in LEVELS
+        for level in levels_of(cube)
     ]
     for file in files:
         notes = describe.notes(file.cube, file.level, contents, institution, columns)
@@ -66,7 +66,7 @@ def _frames(contents: Contents, gazetteer: Gazetteer, columns: Columns) -> dict[
             columns.of(cube, level),
         )
         for cube in cubes_of(contents)
-        for level in LEVELS
+        for level in levels_of(cube)
     }
 
 

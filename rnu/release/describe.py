@@ -127,6 +127,11 @@ def cubes_of(contents: Contents) -> tuple[Cube, ...]:
     return tuple({table.cube.id: table.cube for table in contents.tables}.values())
 
 
+def levels_of(cube: Cube) -> tuple[str, ...]:
+    """The levels at which a cube has a table, the nation first."""
+    return tuple(level.id for level in cube.level)
+
+
 def _widest(files: Sequence[TableFiles], cube: Cube) -> tuple[Column, ...]:
     """The columns of the lowest level's table, which has all that any level has."""
     return max((file.columns for file in files if file.cube.id == cube.id), key=len)

@@ -12,6 +12,7 @@ from anonymize.tables import TOTAL
 from rnu.errors import StoreError
 from rnu.release.columns import BEFORE, NAMES
 from rnu.release.describe import DATA
+from rnu.ubigeo import LEVELS
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
@@ -49,6 +50,11 @@ def read_table(folder: Path, cube: str, level: str) -> pd.DataFrame:
 def cubes(folder: Path) -> tuple[str, ...]:
     """The ids of a release's cubes, in order."""
     return tuple(cube["id"] for cube in read_json(folder, "datapackage.json")["tablas"])
+
+
+def levels(folder: Path, cube: str) -> tuple[str, ...]:
+    """The levels at which a release has a table of a cube, the nation first."""
+    return tuple(level for level in LEVELS if table_path(folder, cube, level).is_file())
 
 
 def dimensions(frame: pd.DataFrame) -> list[str]:

@@ -7,6 +7,7 @@ suggestion; nothing is guessed. Secrets never stand here: see `rnu.secrets`.
 from rnu.settings.checks import IDENTIFIER
 from rnu.settings.load import load
 from rnu.settings.types import (
+    EVERY_PROGRAMME,
     Category,
     Codes,
     Cube,
@@ -14,10 +15,14 @@ from rnu.settings.types import (
     CubeLevel,
     Fetch,
     Fields,
+    FlowTables,
     Format,
     Institution,
     Kind,
+    LinkedCube,
+    LinkedTable,
     Name,
+    OverlapTables,
     Period,
     Portal,
     Programme,
@@ -28,6 +33,7 @@ from rnu.settings.types import (
 )
 
 __all__ = [
+    "EVERY_PROGRAMME",
     "IDENTIFIER",
     "Category",
     "Codes",
@@ -36,10 +42,14 @@ __all__ = [
     "CubeLevel",
     "Fetch",
     "Fields",
+    "FlowTables",
     "Format",
     "Institution",
     "Kind",
+    "LinkedCube",
+    "LinkedTable",
     "Name",
+    "OverlapTables",
     "Period",
     "Portal",
     "Programme",
