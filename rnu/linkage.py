@@ -25,12 +25,14 @@ from anonymize.errors import Unprotectable
 from anonymize.joint.flows import MOVEMENT, Flows
 from anonymize.joint.overlaps import NUMBER, OTHER, Overlaps, Users, overlaps_of
 from anonymize.joint.secure import JointFacts, secure_flows, secure_overlaps
+from anonymize.pseudonym import Key
 from anonymize.secure import Protected
 from anonymize.tables import Mark, Places
 from rnu.errors import DisclosureRisk, SettingsError
 from rnu.intake import MEMORY
 from rnu.ledger import Intake
 from rnu.release.model import ProgrammeTable
+from rnu.secrets import protection_key
 from rnu.settings import (
     EVERY_PROGRAMME,
     Category,
@@ -112,7 +114,13 @@ def departments(gazetteer: Gazetteer) -> Places:
 
 
 def overlaps(
-    settings: Settings, intakes: Mapping[str, Intake], period: Period, store: Store, gazetteer: Gazetteer, shown: Shown
+    settings: Settings,
+    intakes: Mapping[str, Intake],
+    period: Period,
+    store: Store,
+    gazetteer: Gazetteer,
+    shown: Shown,
+    key: Key,
 ) -> Linked:
     """The tables of overlaps of a period; none if they are not configured. Raises DisclosureRisk, SettingsError."""
     if settings.overlaps is None:
@@ -127,7 +135,7 @@ def overlaps(
     marks = [shown.where(delivered, counted.places, mark) for mark in (Mark.SHOWN, Mark.WITHHELD)]
     users = np.array([[shown.counts.get((p, code), 0) for p in delivered] for code in counted.places.codes])
     try:
-        safe = secure_overlaps(counted, Users(users, *marks))
+        safe = secure_overlaps(counted, Users(users, *marks), protection_key(key, number.id, EVERY_PROGRAMME))
     except Unprotectable as error:
         raise DisclosureRisk(
             f"overlaps cannot be protected: {error}",
@@ -195,6 +203,7 @@ def flows(
     store: Store,
     gazetteer: Gazetteer,
     shown: Shown,
+    key: Key,
 ) -> Linked:
     """Arrivals and departures since the period before; none if not configured, or if that period has no rosters."""
     if settings.flows is None or not any(_intake(settings, earlier, p) for p in settings.flows.programmes):
@@ -214,7 +223,7 @@ def flows(
         marks = [shown.where([p], places, mark)[:, 0] for mark in (Mark.SHOWN, Mark.WITHHELD)]
         own = Flows(places, settings.threshold(p), _by_department(counted[counted["programme"] == p], places), *marks)
         try:
-            safe = secure_flows(own)
+            safe = secure_flows(own, protection_key(key, cube.id, p))
         except Unprotectable as error:
             raise DisclosureRisk(
                 f"arrivals and departures of {p} cannot be protected: {error}",

@@ -368,7 +368,7 @@ def build_period(
     tables = tuple(
         _table(cube, settings.programme(p), made.get((cube.id, p))) for cube in settings.cubes for p in cube.programmes
     )
-    linked = _link(institution, period, intakes, earlier, Shown.of(counts, made), say)
+    linked = _link(institution, period, intakes, earlier, Shown.of(counts, made), key, say)
     private = {f"{cube}/{programme}": protected.private() for (cube, programme), protected in made.items()}
     contents = Contents(
         period=period,
@@ -407,6 +407,7 @@ def _link(
     intakes: Mapping[str, Intake],
     earlier: Mapping[str, Intake],
     shown: Shown,
+    key: Key,
     say: Say,
 ) -> tuple[Linked, ...]:
     """Overlaps between programmes, arrivals and departures: counted, protected, attacked; where they are configured."""
@@ -414,11 +415,11 @@ def _link(
     made = []
     if settings.overlaps:
         with _timed(say, "link", "overlaps") as found:
-            made.append(linkage.overlaps(settings, intakes, period, store, gazetteer, shown))
+            made.append(linkage.overlaps(settings, intakes, period, store, gazetteer, shown, key))
             found.update(made[-1].told())
     if settings.flows and earlier:
         with _timed(say, "link", "flows") as found:
-            made.append(linkage.flows(settings, intakes, earlier, period, store, gazetteer, shown))
+            made.append(linkage.flows(settings, intakes, earlier, period, store, gazetteer, shown, key))
             found.update(made[-1].told())
     return tuple(made)
 

@@ -16,7 +16,7 @@ from rnu.provenance import file_digest
 from rnu.release.columns import LEVEL_TITLES, MARK, Column, Columns, plain
 from rnu.release.formats import FORMATS
 from rnu.release.model import Contents, ProgrammeTable
-from rnu.settings import Cube, Institution, Programme
+from rnu.settings import Cube, Institution, LinkedCube, Programme
 
 DATA = "datos"
 CERTIFICATES = "certificados"
@@ -205,6 +205,7 @@ def _cube(contents: Contents, cube: Cube) -> dict[str, Any]:
         "palabras_clave": list(cube.keywords),
         "programas": [{"id": p.id, "nombre": p.name(on), "sector": p.sector} for p in programmes_of(contents, cube)],
         "desgloses": [d.id for d in cube.dimension],
+        **({"enlazada": True} if isinstance(cube, LinkedCube) else {}),
     }
 
 

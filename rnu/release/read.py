@@ -53,8 +53,15 @@ def cubes(folder: Path) -> tuple[str, ...]:
 
 
 def levels(folder: Path, cube: str) -> tuple[str, ...]:
-    """The levels at which a release has a table of a cube, the nation first."""
-    return tuple(level for level in LEVELS if table_path(folder, cube, level).is_file())
+    """The levels at which a release has a table of a cube, the nation first, as its data package tells."""
+    told = {r["nivel"] for r in read_json(folder, "datapackage.json")["resources"] if r.get("tabla") == cube}
+    return tuple(level for level in LEVELS if level in told)
+
+
+def linked(folder: Path) -> frozenset[str]:
+    """The tables of a release that are made by linking rosters; their cells are no cross of one programme's users."""
+    told = read_json(folder, "datapackage.json")["tablas"]
+    return frozenset(table["id"] for table in told if table.get("enlazada", False))
 
 
 def dimensions(frame: pd.DataFrame) -> list[str]:

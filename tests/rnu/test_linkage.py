@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from anonymize.pseudonym import Key
 from anonymize.tables import Mark
 from rnu import linkage
 from rnu.errors import SettingsError
@@ -26,6 +27,7 @@ GAZETTEER = Gazetteer(
     )
 )
 PLACE = {"18": "180101", "24": "240101"}
+KEY = Key(b"secret")
 LINKED = ("sis", "pension65", "contigo")
 
 
@@ -99,7 +101,7 @@ def rows(made, cube, programme="todos"):
 
 def test_everybody_counts_once_and_pairs_are_of_persons(settings, store):
     intakes = put(settings, store, PERIOD, ROSTERS)
-    made = linkage.overlaps(settings, intakes, PERIOD, store, GAZETTEER, shown(ROSTERS))
+    made = linkage.overlaps(settings, intakes, PERIOD, store, GAZETTEER, shown(ROSTERS), KEY)
     number = rows(made, "personas")
     assert number["PE", "total"] == 200 + 20 + 7, "seven without a document are seven persons"
     assert number["18", "total"] + number["24", "total"] == number["PE", "total"]
@@ -112,7 +114,7 @@ def test_everybody_counts_once_and_pairs_are_of_persons(settings, store):
 
 def test_the_programme_with_the_highest_threshold_comes_first_and_each_pair_once(settings, store):
     intakes = put(settings, store, PERIOD, ROSTERS)
-    made = linkage.overlaps(settings, intakes, PERIOD, store, GAZETTEER, shown(ROSTERS))
+    made = linkage.overlaps(settings, intakes, PERIOD, store, GAZETTEER, shown(ROSTERS), KEY)
     cruces = [t for t in made.tables if t.cube.id == "cruces"]
     assert [t.programme.id for t in cruces] == ["contigo", "sis"]
     assert [t.safe.threshold for t in cruces] == [10, 5]
@@ -123,17 +125,17 @@ def test_the_programme_with_the_highest_threshold_comes_first_and_each_pair_once
 def test_a_small_pair_is_withheld_and_nothing_is_shown_below_withheld_users(settings, store):
     few = ROSTERS | {"contigo": people(27, 20, "18") + people(138, 15, "24")}  # 3 and 2 of them have Pensión 65
     intakes = put(settings, store, PERIOD, few)
-    said = rows(linkage.overlaps(settings, intakes, PERIOD, store, GAZETTEER, shown(few)), "cruces", "contigo")
+    said = rows(linkage.overlaps(settings, intakes, PERIOD, store, GAZETTEER, shown(few), KEY), "cruces", "contigo")
     assert said["PE", "pension65"] == "c" and said["18", "pension65"] == said["24", "pension65"] == "d"
     hidden = shown(few, {("contigo", "24"): Mark.WITHHELD})
-    said = rows(linkage.overlaps(settings, intakes, PERIOD, store, GAZETTEER, hidden), "cruces", "contigo")
+    said = rows(linkage.overlaps(settings, intakes, PERIOD, store, GAZETTEER, hidden, KEY), "cruces", "contigo")
     assert said["24", "sis"] == "d"
 
 
 def test_a_roster_that_did_not_come_is_not_delivered_and_the_others_are_linked(settings, store):
     came = {p: rows_ for p, rows_ in ROSTERS.items() if p != "contigo"}
     intakes = put(settings, store, PERIOD, came)
-    made = linkage.overlaps(settings, intakes, PERIOD, store, GAZETTEER, shown(came))
+    made = linkage.overlaps(settings, intakes, PERIOD, store, GAZETTEER, shown(came), KEY)
     tables = {(t.cube.id, t.programme.id): t.safe for t in made.tables}
     assert tables["cruces", "contigo"] is None and tables["cruces", "sis"] is not None
     assert tables["personas", "todos"] is not None
@@ -145,7 +147,7 @@ def test_rosters_with_other_keys_do_not_link(settings, store):
         settings, store, PERIOD, {"contigo": ROSTERS["contigo"]}, key="k2"
     )
     with pytest.raises(SettingsError, match="different keys"):
-        linkage.overlaps(settings, intakes, PERIOD, store, GAZETTEER, shown(ROSTERS))
+        linkage.overlaps(settings, intakes, PERIOD, store, GAZETTEER, shown(ROSTERS), KEY)
 
 
 def test_arrivals_and_departures_follow_persons(settings, store):
@@ -158,7 +160,7 @@ def test_arrivals_and_departures_follow_persons(settings, store):
     }  # fmt: skip
     earlier = put(settings, store, PERIOD.minus(1), before)
     intakes = put(settings, store, PERIOD, now)
-    made = linkage.flows(settings, intakes, earlier, PERIOD, store, GAZETTEER, shown(now))
+    made = linkage.flows(settings, intakes, earlier, PERIOD, store, GAZETTEER, shown(now), KEY)
     assert rows(made, "movimientos", "sis") == {
         ("PE", "altas"): 30 + 7,  # of twelve without a document five are taken to have stayed
         ("PE", "bajas"): 35,
@@ -173,9 +175,9 @@ def test_arrivals_and_departures_follow_persons(settings, store):
 
 def test_without_an_earlier_period_there_are_no_flows_and_with_another_key_they_are_not_delivered(settings, store):
     intakes = put(settings, store, PERIOD, ROSTERS)
-    assert linkage.flows(settings, intakes, {}, PERIOD, store, GAZETTEER, shown(ROSTERS)).tables == ()
+    assert linkage.flows(settings, intakes, {}, PERIOD, store, GAZETTEER, shown(ROSTERS), KEY).tables == ()
     earlier = put(settings, store, PERIOD.minus(1), ROSTERS, key="k0")
-    made = linkage.flows(settings, intakes, earlier, PERIOD, store, GAZETTEER, shown(ROSTERS))
+    made = linkage.flows(settings, intakes, earlier, PERIOD, store, GAZETTEER, shown(ROSTERS), KEY)
     assert [t.safe for t in made.tables] == [None, None]
 
 
@@ -184,7 +186,7 @@ def test_users_of_every_place_are_those_before_and_after_what_was_counted(settin
     drawn = [[(int(i), "18" if rng.random() < 0.6 else "24") for i in rng.choice(900, 400, False)] for _ in range(2)]
     earlier = put(settings, store, PERIOD.minus(1), {"sis": drawn[0]})
     intakes = put(settings, store, PERIOD, {"sis": drawn[1]})
-    said = rows(linkage.flows(settings, intakes, earlier, PERIOD, store, GAZETTEER, shown({"sis": drawn[1]})),
+    said = rows(linkage.flows(settings, intakes, earlier, PERIOD, store, GAZETTEER, shown({"sis": drawn[1]}), KEY),
                 "movimientos", "sis")  # fmt: skip
     users = [{d: sum(1 for _, at in one if at == d) for d in ("18", "24")} for one in drawn]
     for d in ("18", "24"):
