@@ -40,11 +40,11 @@ class ReleaseName:
 
 
 def write_certificates(contents: Contents, folder: Path) -> None:
-    """Write the certificate of every table that was delivered; DisclosureRisk where there is none."""
+    """Write the certificate of every programme's delivered table; DisclosureRisk where there is none."""
     (folder / CERTIFICATES).mkdir()
     release = ReleaseName(contents.period, contents.revision)
     for table in contents.tables:
-        if table.safe is not None:
+        if table.safe is not None and table.certified:
             path = folder / certificate_path(table.cube.id, table.programme.id)
             path.write_bytes(_text(table, of_table(release, table.cube.id, table.programme.id)).encode())
 

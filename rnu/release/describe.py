@@ -163,6 +163,7 @@ def readme(contents: Contents, institution: Institution, files: Sequence[TableFi
         cubes=[(cube, [file for file in files if file.cube.id == cube.id]) for cube in cubes_of(contents)],
         marks=columns.marks,
         absent=absent,
+        linked=[cube.id for cube in cubes_of(contents) if isinstance(cube, LinkedCube)],
         citation=citation(institution, "usuarios de programas sociales", contents),
     )
 
@@ -187,7 +188,11 @@ def datapackage(
         "tablas": [_cube(contents, cube) for cube in cubes_of(contents)],
         "resources": [
             *(_resource(file, format, folder) for file in files for format in FORMATS),
-            *(_certificate(table, contents, folder) for table in contents.tables if table.safe is not None),
+            *(
+                _certificate(table, contents, folder)
+                for table in contents.tables
+                if table.safe is not None and table.certified
+            ),
         ],
     }
 

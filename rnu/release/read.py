@@ -54,7 +54,8 @@ def cubes(folder: Path) -> tuple[str, ...]:
 
 def levels(folder: Path, cube: str) -> tuple[str, ...]:
     """The levels at which a release has a table of a cube, the nation first, as its data package tells."""
-    told = {r["nivel"] for r in read_json(folder, "datapackage.json")["resources"] if r.get("tabla") == cube}
+    resources = read_json(folder, "datapackage.json")["resources"]
+    told = {r["nivel"] for r in resources if r.get("tabla") == cube and "nivel" in r}  # certificates have no level
     return tuple(level for level in LEVELS if level in told)
 
 
