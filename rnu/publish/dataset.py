@@ -22,6 +22,7 @@ from rnu.release.read import dimensions, levels, read_json, read_table, totals
 from rnu.settings import EVERY_PROGRAMME, Institution
 
 Report = dict[str, Any]
+OTHER_PROGRAMME = "otro_programa"  # the breakdown of a table of pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,9 +267,10 @@ def headlines(folder: Path, id: str) -> dict[str, tuple[str, int | str]]:
         rows = zip(whole["programa"], whole["nombre_programa"], whole.iloc[:, -2], whole[MARK], strict=True)
         return {programme: (name, mark or int(n)) for programme, name, n, mark in rows}
     (breakdown,) = dimensions(frame)
-    words = {row["valor"]: row["titulo"] for row in dictionary_of(folder) if row["columna"] == breakdown}
+    told = [row for row in dictionary_of(folder) if (row["tabla"], row["columna"]) == (id, breakdown)]
+    words, joined = {row["valor"]: row["titulo"] for row in told}, " y " if breakdown == OTHER_PROGRAMME else ": "
     names = [
-        f"{name}: {words[c].partition(':')[0]}"
+        f"{name}{joined}{words[c].partition(':')[0]}"
         for name, c in zip(frame["nombre_programa"], frame[breakdown], strict=True)
     ]
     keys = frame["programa"] + "/" + frame[breakdown]
