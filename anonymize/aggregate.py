@@ -11,6 +11,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
+from anonymize.eligibility import Rule, judged, situation, valid_cse
 from anonymize.errors import BadCells
 from anonymize.tables import Cells, Dimension, Places
 
@@ -41,24 +42,18 @@ class Breakdown:
         return Dimension(self.id, tuple(band.id for band in self.bands))
 
 
-def cse(rosters: ir.Table, register: ir.Table, cut: date) -> ir.Table:
-    """The rosters with the CSE that counts, and whether the person was found in the register.
+def cse(rosters: ir.Table, register: ir.Table, cut: date, rules: Sequence[Rule] = ()) -> ir.Table:
+    """The rosters with the CSE that counts, whether a person was found in the register, and the situation to a rule.
 
     The register's CSE if it is valid on the cut date, else the roster's own, else not classified. The register holds
     each document once.
     """
-    known = register.select(
-        "pseudonym",
-        register_cse=register.cse,
-        cse_since=register.cse_from,
-        cse_to=register.cse_until,
-        found=ibis.literal(1),
-    )
+    rows = judged(register, rules, cut) if rules else register.mutate(valid_cse=valid_cse(register, cut))
+    said = [f"{what}_{rule.programme}" for rule in rules for what in ("told", "meets")]
+    known = rows.select("pseudonym", *said, official=rows.valid_cse, found=ibis.literal(1))
     joined = rosters.left_join(known, "pseudonym")
-    day = ibis.literal(cut)
-    valid = (joined.cse_since <= day) & (joined.cse_to.isnull() | (joined.cse_to >= day))
-    official = ibis.ifelse(valid, joined.register_cse, ibis.null("string"))
-    return joined.mutate(cse=ibis.coalesce(official, joined.cse, NO_CSE), matched=joined.found.notnull())
+    users = joined.mutate(cse=ibis.coalesce(joined.official, joined.cse, NO_CSE), matched=joined.found.notnull())
+    return users.mutate(situation=situation(users, rules)) if rules else users
 
 
 def aggregate(rosters: ir.Table, breakdowns: Sequence[Breakdown]) -> ir.Table:

@@ -67,6 +67,7 @@ class Columns:
     place: str
     sex: str = ""
     birth_date: str = ""
+    household: str = ""
     cse: str = ""
     cse_from: str = ""
     cse_until: str = ""
@@ -91,18 +92,22 @@ def weightless(columns: Columns) -> str:
 
 
 def pseudonymise(rows: str, columns: Columns, programme: str, cut: date) -> str:
-    """SQL for the roster's rows: pseudonym, place, sex, age, CSE, weight and the columns kept; nothing else.
+    """SQL for the roster's rows: pseudonym, place, sex, age, household, CSE, weight, the columns kept; nothing else.
+
+    A household's code becomes a pseudonym as a document does, so that members are still known for one household.
 
     `rows` is SQL with member and number; they stand on as `row`, one ascending number, until duplicates are found.
     """
     age = _whole_years(columns.birth_date, cut) if columns.birth_date else "null"
+    household = pseudonym(f"('household:' || {columns.household})") if columns.household else "null::blob"
     kept = "".join(f", {sql} as {_name(column)}" for column, sql in columns.kept.items())
     return (
         f"select {_text(programme)} as programme, (member::bigint << 40) + number as row, "
         f"{pseudonym(columns.document) if columns.document else 'null::blob'} as pseudonym, "
         f"{columns.place} as place, {columns.sex or 'null::varchar'} as sex, {age}::smallint as age, "
-        f"{columns.cse or 'null::varchar'} as cse, {columns.cse_from or 'null::date'} as cse_from, "
-        f"{columns.cse_until or 'null::date'} as cse_until, {columns.weight or '1'}::bigint as weight{kept} "
+        f"{household} as household, {columns.cse or 'null::varchar'} as cse, "
+        f"{columns.cse_from or 'null::date'} as cse_from, {columns.cse_until or 'null::date'} as cse_until, "
+        f"{columns.weight or '1'}::bigint as weight{kept} "
         f"from ({rows}) delivered, {KEY_TABLE} where not {future(columns, cut)} and not {inactive(columns)} "
         f"and not {weightless(columns)}"
     )

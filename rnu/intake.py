@@ -149,6 +149,7 @@ def _columns(source: Source, schema: Schema, compiled: CompiledSchema) -> Column
         place=PLACE,
         sex=coded(fields.sex, source.codes.sex, "sex"),
         birth_date=typed(fields.birth_date, "date"),
+        household=name(fields.household) if fields.household else "",
         cse=coded(fields.cse, source.codes.cse, "cse"),
         cse_from=typed(fields.cse_from, "date"),
         cse_until=typed(fields.cse_until, "date"),

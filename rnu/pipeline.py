@@ -43,9 +43,10 @@ from rnu.secrets import public_half
 from rnu.settings import Cube, Kind, Period, Programme, Settings, Source
 from rnu.signing import Role, require_two, sign, steward
 from rnu.store import FULL, disk_full
-from rnu.tabulate import count, protect_all, tasks, told
+from rnu.tabulate import Task, count, protect_all, tasks, told
 
 PUBLISHED = "tables/conteos.json"  # schema of published tables
+PUBLISHED_RATES = "tables/tasas.json"  # and of what tables of rates have besides
 NO_ROOM = tuple(os.strerror(number) for number in FULL)  # as an engine tells it
 
 
@@ -363,12 +364,15 @@ def build_period(
     since = time.perf_counter()
     for task, protected in protect_all(tasks(settings, counts, intakes, period, institution.gazetteer, key)):
         made[task.cube, task.programme] = protected
-        say(Step("protect", task.programme, time.perf_counter() - since, told(protected)))
+        say(Step("protect", _subject(task, settings), time.perf_counter() - since, told(protected)))
         since = time.perf_counter()
     tables = tuple(
-        _table(cube, settings.programme(p), made.get((cube.id, p))) for cube in settings.cubes for p in cube.programmes
+        _table(cube, settings.programme(p), made.get((cube.id, p)))
+        for cube in settings.cubes
+        for p in cube.programmes
+        if cube.counts == "users" or settings.programme(p).rule_on(period.last_day())
     )
-    linked = _link(institution, period, intakes, earlier, Shown.of(counts, made), key, say)
+    linked = _link(institution, period, intakes, earlier, Shown.of(counts, _users(settings, made)), key, say)
     private = {f"{cube}/{programme}": protected.private() for (cube, programme), protected in made.items()}
     contents = Contents(
         period=period,
@@ -386,6 +390,7 @@ def build_period(
             key_id=key.id,
         ),
         notes=(*settings.notices, *_coverage(institution), *(note for part in linked for note in part.notes)),
+        rates=settings.rates,
     )
     facts = {name: cost.private() for part in linked for name, cost in part.facts}
     digest = _write(institution, contents, private, facts, say)
@@ -399,6 +404,18 @@ def _table(cube: Cube, programme: Programme, made: Protected | None) -> Programm
     return (
         ProgrammeTable(cube, programme, made.safe, made.certificate) if made else ProgrammeTable(cube, programme, None)
     )
+
+
+def _subject(task: Task, settings: Settings) -> str:
+    """What a step is called that works on one table: its programme, and the cube if that has not its users."""
+    counts = next(cube.counts for cube in settings.cubes if cube.id == task.cube)
+    return task.programme if counts == "users" else f"{task.programme} {counts}"
+
+
+def _users(settings: Settings, made: Mapping[tuple[str, str], Protected]) -> dict[tuple[str, str], Protected]:
+    """The tables that count users."""
+    of_users = {cube.id for cube in settings.cubes if cube.counts == "users"}
+    return {at: protected for at, protected in made.items() if at[0] in of_users}
 
 
 def _link(
@@ -478,7 +495,8 @@ def _write(
 ) -> str:
     """Build, inspect and seal a release; it appears in the store under its digest, whole."""
     settings, store = institution.settings, institution.store
-    columns = Columns.load(settings.home / "schemas" / PUBLISHED)
+    schemas = settings.home / "schemas"
+    columns = Columns.load(schemas / PUBLISHED, schemas / PUBLISHED_RATES if settings.rates else None)
     with _timed(say, "build", f"{contents.period} r{contents.revision}") as found, store.work("build") as work:
         (work / "release").mkdir()
         (work / "private").mkdir()
@@ -504,7 +522,8 @@ def _write(
 
 def _schema_digests(settings: Settings) -> dict[str, str]:
     """Of every schema that shapes a release: the rosters' and that of published tables."""
-    names = {PUBLISHED, *(s.schema for s in settings.rosters())}
+    tables = {PUBLISHED, PUBLISHED_RATES} if settings.rates else {PUBLISHED}
+    names = tables | {s.schema for s in settings.rosters()}
     return {name: file_digest(settings.home / "schemas" / name) for name in sorted(names)}
 
 

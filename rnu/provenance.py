@@ -119,6 +119,7 @@ def configuration_digest(settings: Settings) -> str:
             settings.cubes,
             settings.overlaps,
             settings.flows,
+            settings.rates,
             settings.departments,
             settings.notices,
             settings.institution,

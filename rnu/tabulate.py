@@ -12,9 +12,11 @@ from threading import Thread
 from typing import TypeVar
 
 import ibis
+import ibis.expr.types as ir
 import pandas as pd
 
 from anonymize.aggregate import aggregate, cells, cse
+from anonymize.eligibility import Rule, eligible
 from anonymize.errors import BadCells, Unprotectable
 from anonymize.policy import Policy
 from anonymize.pseudonym import Key
@@ -29,7 +31,10 @@ from rnu.settings import Cube, Kind, Period, Settings
 from rnu.store import Store
 from rnu.ubigeo import Gazetteer
 
-EMPTY_REGISTER = {"pseudonym": "binary", "cse": "string", "cse_from": "date", "cse_until": "date"}
+EMPTY_REGISTER = {
+    **{"pseudonym": "binary", "household": "binary", "place": "string", "age": "int16"},
+    **{"cse": "string", "cse_from": "date", "cse_until": "date"},
+}
 EMPTY_COUNTS = ("programme", "place", "n", "rows", "matched")
 
 
@@ -47,7 +52,8 @@ def count(cube: Cube, settings: Settings, intakes: Mapping[str, Intake], period:
         for source in settings.rosters():
             if source.programme in cube.programmes and source.id in intakes:
                 os.link(store.roster(str(period), intakes[source.id].roster), linked / f"{source.id}.parquet")
-        if not any(linked.iterdir()):
+        rules = _rules(cube, settings, intakes, period)
+        if not any(linked.iterdir()) or (cube.counts == "eligible" and not rules):
             return pd.DataFrame(columns=[*EMPTY_COUNTS, *(d.id for d in cube.dimension)])
         engine = ibis.duckdb.connect(memory_limit=MEMORY, temp_directory=str(work / "spill"))
         try:
@@ -58,10 +64,26 @@ def count(cube: Cube, settings: Settings, intakes: Mapping[str, Intake], period:
                 if register
                 else engine.create_table("register", schema=ibis.schema(EMPTY_REGISTER))
             )
-            found: pd.DataFrame = aggregate(cse(rosters, known, period.last_day()), cubes.breakdowns(cube)).to_pandas()
-            return found
+            return _counted(cube, rosters, known, rules, period)
         finally:
             engine.disconnect()
+
+
+def _counted(cube: Cube, rosters: ir.Table, register: ir.Table, rules: Sequence[Rule], period: Period) -> pd.DataFrame:
+    cut = period.last_day()
+    rows = eligible(rosters, register, rules, cut) if cube.counts == "eligible" else cse(rosters, register, cut, rules)
+    named = [d for d in cube.dimension if d.column != "situation" or rules]
+    found: pd.DataFrame = aggregate(rows, cubes.breakdowns(named)).to_pandas()
+    return found
+
+
+def _rules(cube: Cube, settings: Settings, intakes: Mapping[str, Intake], period: Period) -> tuple[Rule, ...]:
+    """The rules by which a cube's programmes are judged: in force, and the register is in to tell."""
+    if not any(s.kind is Kind.REGISTER and s.id in intakes for s in settings.rosters()):
+        return ()
+    asked = cube.counts == "eligible" or any(d.column == "situation" for d in cube.dimension)
+    named = {p for d in cube.dimension if d.column == "situation" for p in d.programmes} or set(cube.programmes)
+    return cubes.rules([settings.programme(p) for p in cube.programmes if p in named], period) if asked else ()
 
 
 # --- protecting --------------------------------------------------------------------------------------------------
@@ -91,14 +113,18 @@ def tasks(
     places, population = gazetteer.tree(), settings.inhabitants()
     out = []
     for cube in settings.cubes:
+        judged = {rule.programme for rule in _rules(cube, settings, intakes, period)}
         for programme in (p for p in cube.programmes if p in delivered):
+            if cube.counts == "eligible" and programme not in judged:
+                continue
+            own = cubes.breakdowns(cubes.dimensions(cube, programme, judged))
             try:
-                table = cells(counts[cube.id], programme, places, cubes.breakdowns(cube))
+                table = cells(counts[cube.id], programme, places, own)
             except BadCells as error:
                 raise SettingsError(
                     str(error), where=f"config/cubes.toml: {cube.id}.dimension", remedy="add a category, or `sin_dato`"
                 ) from error
-            policy = cubes.policy(cube, programme, period, population, gazetteer)
+            policy = cubes.policy(cube, programme, period, population, gazetteer, judged)
             secret = protection_key(key, cube.id, programme)
             out.append(Task(cube.id, programme, table, policy, secret))
     return tuple(out)

@@ -47,6 +47,7 @@ from rnu.release.manifest import verify
 from rnu.release.read import dimensions, read_text_table
 from rnu.settings import Institution, Portal
 
+TYPES = {"integer": "int8", "number": "numeric"}  # not float8, which forgets the zero of 10.0
 CHUNK = 20_000  # rows of one DataStore call
 PAGE = 32_000  # rows that CKAN gives at most in one answer
 INDEXED = ("periodo", "programa", "ubigeo")
@@ -190,11 +191,10 @@ class CkanPortal:
 
     def _fill(self, staged: str, frame: pd.DataFrame, dataset: Dataset) -> None:
         words = {row["columna"]: row for row in dataset.dictionary() if not row["valor"]}
-        measure = frame.columns[-2]
         fields = [
             {
                 "id": name,
-                "type": "int8" if name == measure else "text",  # ubigeo too: 01001 is no number
+                "type": TYPES.get(words[name]["tipo"], "text"),  # ubigeo too: 01001 is no number
                 "info": {"label": words[name]["titulo"], "notes": words[name]["descripcion"]},
             }
             for name in frame.columns

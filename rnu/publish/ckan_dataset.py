@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from rnu.publish import words
 from rnu.publish.catalogue import EU, PERU, SPANISH, THEME
 from rnu.publish.changes import changes
-from rnu.publish.dataset import Dataset, Download
+from rnu.publish.dataset import Dataset, Download, RateShown
 from rnu.release.columns import LEVEL_TITLES
 from rnu.settings import Institution, Portal
 
@@ -63,7 +64,7 @@ def package(dataset: Dataset, portal: Portal, institution: Institution) -> Node:
         "rnu_periodo": str(dataset.latest.period),
         "rnu_proximo_periodo": str(dataset.latest.period.minus(-1)),
         "rnu_periodos": [str(p.period) for p in dataset.periods],
-        "rnu_programas": list(dataset.programmes),
+        "rnu_programas": [name for _, name in dataset.programmes],
         "rnu_niveles": [LEVEL_TITLES[level.level] for level in dataset.levels],
         "rnu_umbrales": _json(protection["umbrales"]),
         "rnu_proteccion": _json(protection),
@@ -78,6 +79,8 @@ def package(dataset: Dataset, portal: Portal, institution: Institution) -> Node:
             ]
         ),
         "rnu_notas": _json(dataset.notes()),
+        "rnu_reglas": _json(list(dataset.rules)) if dataset.rules else "",
+        "rnu_tasas": _json([_told(rate) for rate in dataset.rates]) if dataset.rules else "",
         "rnu_digest": dataset.latest.digest,
         "rnu_retirado": "",
         "resources": [
@@ -85,6 +88,12 @@ def package(dataset: Dataset, portal: Portal, institution: Institution) -> Node:
             for file, level, role in files(dataset)
         ],
     }
+
+
+def _told(rate: RateShown) -> Node:
+    """A national rate for the dataset's page."""
+    said = words.sentence(rate.rate, rate.percentage) if rate.percentage is not None else ""
+    return {"programa": rate.name, "tasa": rate.rate, "frase": said, "marca": rate.mark}
 
 
 def files(dataset: Dataset) -> list[tuple[Download, str, str]]:

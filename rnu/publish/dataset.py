@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -14,12 +14,13 @@ import pandas as pd
 from rnu.provenance import file_digest
 from rnu.publish.portal import Publication, current
 from rnu.publish.series import series_schema, write_series
-from rnu.release.columns import LEVEL_TITLES, MARK, NOT_DELIVERED
+from rnu.release.columns import LEVEL_TITLES, MARK, NOT_DELIVERED, RATES
 from rnu.release.describe import DATA, MEDIA_TYPES, certificate_path
 from rnu.release.formats import FORMATS
 from rnu.release.manifest import manifest
-from rnu.release.read import dimensions, levels, read_json, read_table, totals
+from rnu.release.read import dimensions, levels, read_json, read_table, read_text_table, table_path, totals
 from rnu.settings import EVERY_PROGRAMME, Institution
+from rnu.ubigeo import LEVELS
 
 Report = dict[str, Any]
 OTHER_PROGRAMME = "otro_programa"  # the breakdown of a table of pairs
@@ -64,6 +65,20 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True)
+class RateShown:
+    """A rate of one programme at one place: its numbers, or the mark in their place."""
+
+    programme: str
+    name: str
+    rate: str
+    period: str
+    numerator: int | None
+    denominator: int | None
+    percentage: float | None
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """One cube as a portal shows it."""
 
@@ -76,7 +91,10 @@ class Dataset:
     history: tuple[Publication, ...]  # every release that has it, newest first
     periods: tuple[Publication, ...]  # one current release per period, oldest first
     levels: tuple[LevelDownloads, ...]
-    totals: tuple[tuple[Publication, tuple[Total, ...]], ...]  # of each period, oldest first
+    totals: tuple[tuple[Publication, tuple[Total, ...]], ...]  # of each period, oldest first; rates have none
+    programmes: tuple[tuple[str, str], ...]  # id and name, of the newest period
+    rules: tuple[Report, ...] = ()  # of rates alone: what each programme is judged by, or why it is by nothing
+    rates: tuple[RateShown, ...] = ()  # the nation's, of the newest period
 
     @property
     def latest(self) -> Publication:
@@ -131,7 +149,7 @@ class Dataset:
 
     def quality(self) -> list[Report]:
         """Quality of the sources that feed it, as the newest release reports it."""
-        ids = {programme["id"] for programme in self._cube()["programas"]}
+        ids = {id for id, _ in self.programmes}
         sources = read_json(self.latest.folder, "calidad.json")["fuentes"]
         every = EVERY_PROGRAMME in ids
         return [source for source in sources if every or source["programa"] in ids or not source["programa"]]
@@ -139,6 +157,8 @@ class Dataset:
     def protection(self) -> Report:
         """What the newest release shows and withholds of it."""
         report = read_json(self.latest.folder, "proteccion.json")
+        if self.rules:
+            return {"umbrales": {}, "niveles": [], "desgloses_retirados": [], **report["tasas"]}
         own = next(table for table in report["tablas"] if table["tabla"] == self.id)
         first, *others = report["como_se_protege"]
         return {**own, "como_se_protege": [first, self._thresholds(own["umbrales"]), *others]}
@@ -151,21 +171,13 @@ class Dataset:
 
     def _thresholds(self, known: Mapping[str, int]) -> str:
         """The threshold that most programmes have, and whose is another."""
-        names = {programme["id"]: programme["nombre"] for programme in self._cube()["programas"]}
+        names = dict(self.programmes)
         of_each: dict[int, list[str]] = {}
         for programme, threshold in known.items():
             of_each.setdefault(threshold, []).append(names.get(programme, programme))
         (usual, _), *others = sorted(of_each.items(), key=lambda found: (-len(found[1]), found[0]))
         rest = "".join(f"; en {', '.join(sorted(own))}, {threshold}" for threshold, own in others)
         return f"El umbral es {usual}{rest}."
-
-    @property
-    def programmes(self) -> tuple[str, ...]:
-        """The names of the programmes that it tells of, as its newest release has them."""
-        return tuple(programme["nombre"] for programme in self._cube()["programas"])
-
-    def _cube(self) -> Report:
-        return _cubes(self.latest.folder)[self.id]
 
     def provenance(self) -> Report:
         """What the newest release's bytes depend on."""
@@ -183,6 +195,7 @@ def _dataset(id: str, newest_first: Sequence[Publication], site: Path) -> Datase
     history = tuple(p for p in newest_first if id in _cubes(p.folder))
     periods = current(history)
     cube = _cubes(periods[-1].folder)[id]
+    rules = tuple(cube.get("reglas", ()))
     (site / DATA / id).mkdir(parents=True)
     return Dataset(
         id=id,
@@ -194,7 +207,10 @@ def _dataset(id: str, newest_first: Sequence[Publication], site: Path) -> Datase
         history=history,
         periods=periods,
         levels=tuple(_level(id, level, periods, site) for level in levels(periods[-1].folder, id)),
-        totals=tuple((p, _national(p.folder, id)) for p in periods),
+        totals=() if rules else tuple((p, _national(p.folder, id)) for p in periods),
+        programmes=tuple((one["id"], one["nombre"]) for one in cube["programas"]),
+        rules=rules,
+        rates=rates_shown(periods[-1].folder, id, "nacion") if rules else (),
     )
 
 
@@ -276,6 +292,33 @@ def headlines(folder: Path, id: str) -> dict[str, tuple[str, int | str]]:
     keys = frame["programa"] + "/" + frame[breakdown]
     rows = zip(keys, names, frame.iloc[:, -2], frame[MARK], strict=True)
     return {key: (name, mark or int(n)) for key, name, n, mark in rows}
+
+
+def rates_shown(folder: Path, id: str, level: str) -> tuple[RateShown, ...]:
+    """A release's rates at one level, by place."""
+    frame = read_text_table(table_path(folder, id, level))
+    return tuple(_rate(row) for row in frame.to_dict("records"))
+
+
+def _rate(row: Mapping[Hashable, str]) -> RateShown:
+    numerator, denominator = (int(row[name]) if row[name] else None for name in RATES[1:3])
+    percentage = float(row[RATES[3]]) if row[RATES[3]] else None
+    head = (row["programa"], row["nombre_programa"], row[RATES[0]], row["periodo"])
+    return RateShown(*head, numerator, denominator, percentage, row[MARK])
+
+
+def district_rates(dataset: Dataset) -> dict[str, list[RateShown]]:
+    """Every district's rates that are shown, each of the newest period that shows it."""
+    found: dict[str, dict[tuple[str, str], RateShown]] = {}
+    for publication in dataset.periods if dataset.rules else ():
+        path = table_path(publication.folder, dataset.id, LEVELS[-1])
+        if not path.is_file():
+            continue
+        for row in read_text_table(path).to_dict("records"):
+            rate = _rate(row)
+            if not rate.mark:
+                found.setdefault(str(row["ubigeo"]), {})[rate.programme, rate.rate] = rate
+    return {ubigeo: list(rates.values()) for ubigeo, rates in found.items()}
 
 
 def district_totals(dataset: Dataset) -> pd.DataFrame:

@@ -54,7 +54,7 @@ CROISSANT_CONTEXT: Node = {
     "transform": "cr:transform",
 }
 # A month stays text: no type of schema.org holds one without a day.
-_DATA_TYPES = {"integer": "sc:Integer"}
+_DATA_TYPES = {"integer": "sc:Integer", "number": "sc:Float"}
 
 
 def beside(file: File) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rnu.publish import catalogue, machine, words
-from rnu.publish.dataset import Dataset, district_totals, notes_of, write_datasets
+from rnu.publish.dataset import Dataset, RateShown, district_rates, district_totals, notes_of, write_datasets
 from rnu.publish.entry import Entry, site_catalogue, site_entries
 from rnu.publish.portal import Publication, current
 from rnu.release.columns import LEVEL_TITLES, MARK, NAMES
@@ -23,6 +23,7 @@ from rnu.ubigeo import LEVELS
 ASSETS = ("estilo.css", "buscar.js")
 FEED = "publicaciones.atom"
 # Short words for a number that is not there; what they mean in full stands in the dictionary.
+TOLD = ("filtracion", "subcobertura")  # what is said in sentences where there is little room
 MARK_WORDS = {"c": "reservado", "d": "no desagregado", "n": "no entregado"}
 
 
@@ -67,6 +68,8 @@ def _environment(portal: Portal, institution: Institution, datasets: Sequence[Da
         datasets=datasets,
         mark_words=MARK_WORDS,
         level_titles=LEVEL_TITLES,
+        sentence=_sentence,
+        told=TOLD,
     )
     return pages
 
@@ -145,10 +148,20 @@ def districts(datasets: Sequence[Dataset]) -> dict[str, Any]:
     return {
         "marcas": MARK_WORDS,
         "columnas": columns,
+        "tasas": {
+            ubigeo: [f"{r.name}, {words.month_of(r.period)}: {_sentence(r)}" for r in rates if r.rate in TOLD]
+            for dataset in datasets
+            for ubigeo, rates in sorted(district_rates(dataset).items())
+        },
         "lugares": [
             [*place, [values[ubigeo].get(i) for i in range(len(columns))]] for ubigeo, place in sorted(places.items())
         ],
     }
+
+
+def _sentence(rate: RateShown) -> str:
+    """A rate in a sentence, or why there is none."""
+    return words.sentence(rate.rate, rate.percentage) if rate.percentage is not None else MARK_WORDS[rate.mark]
 
 
 def _write_json(path: Path, value: object) -> None:

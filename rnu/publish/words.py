@@ -71,3 +71,22 @@ def size(count: int) -> str:
     if count < 1_000_000:
         return f"{round(count / 1_000)}{THIN}kB"
     return f"{count / 1_000_000:.1f}".replace(".", ",") + f"{THIN}MB"
+
+
+# What a rate says of every hundred, be they persons or households.
+SENTENCES = {
+    "filtracion": "De cada 100 usuarios que están en el padrón de hogares con clasificación vigente, {} no cumplen "
+    "la regla",
+    "subcobertura": "De cada 100 que según el padrón de hogares cumplen la regla, {} no son usuarios",
+    "encontrados": "De cada 100 usuarios, {} están en el padrón de hogares",
+    "sin_cse": "De cada 100 usuarios que están en el padrón de hogares, {} no tienen clasificación vigente",
+}
+
+
+def sentence(rate: str, percentage: float) -> str:
+    """A rate in a sentence.
+
+    >>> sentence("subcobertura", 35.5)
+    'De cada 100 que según el padrón de hogares cumplen la regla, 35,5 no son usuarios.'
+    """
+    return SENTENCES[rate].format(figure(percentage)) + "."

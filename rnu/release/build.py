@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from rnu.errors import StoreError
-from rnu.release import describe, formats, reports
+from rnu.release import describe, formats, rates, reports
 from rnu.release.certificates import write_certificates
 from rnu.release.columns import Columns
 from rnu.release.describe import DATA, TableFiles, cubes_of, levels_of, to_json
@@ -16,7 +16,7 @@ from rnu.release.manifest import seal
 from rnu.release.model import Contents
 from rnu.release.table import published
 from rnu.settings import Institution
-from rnu.ubigeo import Gazetteer
+from rnu.ubigeo import LEVELS, Gazetteer
 
 
 def build(contents: Contents, folder: Path, *, institution: Institution, gazetteer: Gazetteer, columns: Columns) -> str:
@@ -36,6 +36,11 @@ def build(contents: Contents, folder: Path, *, institution: Institution, gazette
         for cube in cubes_of(contents)
         for level in levels_of(cube)
     ]
+    if table := rates.described(contents, columns):
+        for level in LEVELS:
+            own = columns.of_rates(level)
+            frames[table.id, level] = rates.rates(contents, frames, level, own)
+            files.append(TableFiles(table, level, own, len(frames[table.id, level])))
     for file in files:
         notes = describe.notes(file.cube, file.level, contents, institution, columns)
         _write_table(file, frames[file.cube.id, file.level], notes, folder)

@@ -16,6 +16,8 @@ from rnu.ubigeo import LEVELS
 BEFORE = ("periodo", "programa", "nombre_programa", "ubigeo")
 NAMES = LEVELS[1:]  # columns of places' names: a level has its own and those above it
 MARK = "marca"
+RATES = ("tasa", "numerador", "denominador", "porcentaje")  # what tables of rates have instead of breakdowns and count
+RATE_VALUES = ("filtracion", "subcobertura", "encontrados", "sin_cse")
 NOT_DELIVERED = "n"
 NO_TOTAL = "Padrón no entregado"  # what `total` means in a table whose rows all are broken down
 LEVEL_TITLES = {
@@ -64,6 +66,8 @@ class Column:
             out["categories"] = [{"value": v.value, "label": v.label} for v in self.values if v.value]
         elif self.type == "integer":
             out["constraints"] = {"minimum": 0}
+        elif self.type == "number":
+            out["constraints"] = {"minimum": 0, "maximum": 100}
         if self.name in BEFORE:
             out["constraints"] = {**out.get("constraints", {}), "required": True}
         return out
@@ -74,22 +78,12 @@ class Columns:
     """The columns that every published table has, with the words an institution gives them."""
 
     fixed: tuple[Column, ...]
+    rates: tuple[Column, ...] = ()  # those that tables of rates have besides
 
     @classmethod
-    def load(cls, path: Path) -> Columns:
-        """Read the fixed columns; SettingsError if one is missing or of another type."""
-        where = f"schemas/tables/{path.name}"
-        try:
-            fields = json.loads(path.read_text(encoding="utf-8"))["fields"]
-            fixed = tuple(_column(field) for field in fields)
-        except OSError as error:
-            raise SettingsError(
-                "the schema of published tables cannot be read",
-                where=str(path),
-                remedy="`rnu init` copies one; put it back",
-            ) from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise SettingsError(f"not a Table Schema with titles and descriptions: {error}", where=where) from error
+    def load(cls, path: Path, rates: Path | None = None) -> Columns:
+        """Read the fixed columns, and those of rates; SettingsError if one is missing or of another type."""
+        where, fixed = f"schemas/tables/{path.name}", _columns(path)
         expected = (*BEFORE, *NAMES, MARK)
         if tuple(c.name for c in fixed) != expected:
             raise SettingsError(f"columns must be, in this order: {', '.join(expected)}", where=where)
@@ -97,12 +91,18 @@ class Columns:
             raise SettingsError("a column's type cannot be changed", where=where)
         if tuple(v.value for v in fixed[-1].values) != ("", "c", "d", NOT_DELIVERED):
             raise SettingsError("marks are '', c, d, n, in this order", where=f"{where}: {MARK}")
-        return cls(fixed)
+        return cls(fixed, _rate_columns(rates) if rates else ())
 
     @property
     def marks(self) -> tuple[Value, ...]:
         """What each mark means."""
         return self.fixed[-1].values
+
+    def of_rates(self, level: str) -> tuple[Column, ...]:
+        """The columns of the table of rates at one level, in order."""
+        by_name = {column.name: column for column in self.fixed}
+        names = (*BEFORE, *NAMES[: LEVELS.index(level)])
+        return (*(by_name[name] for name in names), *self.rates, by_name[MARK])
 
     def of(self, cube: Cube, level: str) -> tuple[Column, ...]:
         """The columns of one cube's table at one level, in order."""
@@ -121,6 +121,32 @@ class Columns:
         )
         _check_names(cube, columns)
         return columns
+
+
+def _columns(path: Path) -> tuple[Column, ...]:
+    try:
+        return tuple(_column(field) for field in json.loads(path.read_text(encoding="utf-8"))["fields"])
+    except OSError as error:
+        raise SettingsError(
+            "the schema of published tables cannot be read",
+            where=str(path),
+            remedy="`rnu init` copies one; put it back",
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError(
+            f"not a Table Schema with titles and descriptions: {error}", where=f"schemas/tables/{path.name}"
+        ) from error
+
+
+def _rate_columns(path: Path) -> tuple[Column, ...]:
+    where, columns = f"schemas/tables/{path.name}", _columns(path)
+    if tuple(c.name for c in columns) != RATES:
+        raise SettingsError(f"columns must be, in this order: {', '.join(RATES)}", where=where)
+    if [c.type for c in columns] != ["string", "integer", "integer", "number"]:
+        raise SettingsError("a column's type cannot be changed", where=where)
+    if tuple(v.value for v in columns[0].values) != RATE_VALUES:
+        raise SettingsError(f"rates are {', '.join(RATE_VALUES)}, in this order", where=f"{where}: {RATES[0]}")
+    return columns
 
 
 def _column(field: dict[str, Any]) -> Column:

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from rnu.settings import Cube, Institution, LinkedCube, Programme
 
 DATA = "datos"
 CERTIFICATES = "certificados"
+CLASS_RATES = "tasas"  # `clase` of a table of rates, among the tables of `datapackage.json`
 MEDIA_TYPES = {
     "csv": "text/csv",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -91,13 +93,20 @@ def notes(
 
 def programmes_of(contents: Contents, cube: Cube) -> tuple[Programme, ...]:
     """The programmes of a cube's tables, in order."""
-    return tuple(table.programme for table in contents.tables if table.cube.id == cube.id)
+    own = [table.programme for table in contents.tables if table.cube.id == cube.id]
+    known = {table.programme.id: table.programme for table in contents.tables}
+    return tuple(own or [known[id] for id in cube.programmes])
+
+
+def cubes_in(files: Sequence[TableFiles]) -> tuple[Cube, ...]:
+    """What a release's tables are described as, in order of first appearance."""
+    return tuple({file.cube.id: file.cube for file in files}.values())
 
 
 def dictionary(contents: Contents, files: Sequence[TableFiles]) -> list[dict[str, str]]:
     """Every column of every cube and every value it can take, in words; `valor` is empty for a column itself."""
     rows: list[dict[str, str]] = []
-    for cube in cubes_of(contents):
+    for cube in cubes_in(files):
         for column in _widest(files, cube):
             values = [(v.value, v.label, v.description) for v in column.values]
             if column.name == MARK:
@@ -160,7 +169,8 @@ def readme(contents: Contents, institution: Institution, files: Sequence[TableFi
     return pages.get_template("LEEME.md.j2").render(
         contents=contents,
         institution=institution,
-        cubes=[(cube, [file for file in files if file.cube.id == cube.id]) for cube in cubes_of(contents)],
+        cubes=[(cube, [file for file in files if file.cube.id == cube.id]) for cube in cubes_in(files)],
+        rules=rules(contents),
         marks=columns.marks,
         absent=absent,
         linked=[cube.id for cube in cubes_of(contents) if isinstance(cube, LinkedCube)],
@@ -172,7 +182,7 @@ def datapackage(
     contents: Contents, institution: Institution, files: Sequence[TableFiles], folder: Path
 ) -> dict[str, Any]:
     """The Data Package over every table of the release, with sizes and digests."""
-    keywords = sorted({word for cube in cubes_of(contents) for word in cube.keywords})
+    keywords = sorted({word for cube in cubes_in(files) for word in cube.keywords})
     return {
         "profile": "data-package",
         "name": f"rnu-{contents.period}-r{contents.revision}",
@@ -185,7 +195,7 @@ def datapackage(
         "licenses": [{"title": institution.licence, "path": institution.licence_url}],
         "contributors": [{"title": institution.name, "role": "publisher", "email": institution.email}],
         "notas": list(contents.notes),
-        "tablas": [_cube(contents, cube) for cube in cubes_of(contents)],
+        "tablas": [_cube(contents, cube) for cube in cubes_in(files)],
         "resources": [
             *(_resource(file, format, folder) for file in files for format in FORMATS),
             *(
@@ -200,15 +210,20 @@ def datapackage(
 def _cube(contents: Contents, cube: Cube) -> dict[str, Any]:
     """A cube in words: what a portal needs to make its page without this institution's configuration."""
     on = contents.period.last_day()
+    is_rates = contents.rates is not None and cube.id == contents.rates.id
     return {
         "id": cube.id,
+        **({"clase": CLASS_RATES, "reglas": rules(contents)} if is_rates else {}),
         "titulo": cube.title,
         "descripcion": cube.description,
-        "unidad": str(cube.unit),
+        "unidad": "rate" if is_rates else str(cube.unit),
         "medida": cube.measure,
         "titulo_medida": cube.measure_label,
         "palabras_clave": list(cube.keywords),
-        "programas": [{"id": p.id, "nombre": p.name(on), "sector": p.sector} for p in programmes_of(contents, cube)],
+        "programas": [
+            {"id": p.id, "nombre": p.name(on), "sector": p.sector, "desgloses": _broken_down(contents, cube, p)}
+            for p in programmes_of(contents, cube)
+        ],
         "desgloses": [d.id for d in cube.dimension],
         **({"enlazada": True} if isinstance(cube, LinkedCube) else {}),
     }
@@ -233,6 +248,34 @@ def _certificate(table: ProgrammeTable, contents: Contents, folder: Path) -> dic
         "hash": f"sha256:{file_digest(folder / path)}",
         "tabla": table.cube.id,
         "programa": table.programme.id,
+    }
+
+
+def _broken_down(contents: Contents, cube: Cube, programme: Programme) -> list[str]:
+    """What a programme's table is broken down by: the cube's breakdowns, or fewer of them."""
+    safe = next((t.safe for t in contents.tables if (t.cube.id, t.programme.id) == (cube.id, programme.id)), None)
+    return [d.id for d in (safe.dimensions if safe else cube.dimension)]
+
+
+def rules(contents: Contents) -> list[dict[str, str]]:
+    """The rule that each programme is judged by, or why it is by none; nothing where no rates are published."""
+    if contents.rates is None:
+        return []
+    on = contents.period.last_day()
+    programmes = {table.programme.id: table.programme for table in contents.tables}
+    return [_rule(programme, on) for programme in programmes.values()]
+
+
+def _rule(programme: Programme, on: date) -> dict[str, str]:
+    head, rule = {"programa": programme.id, "nombre": programme.name(on)}, programme.rule_on(on)
+    if rule is None:
+        return {**head, "sin_regla": programme.why_not}
+    return {
+        **head,
+        "regla": rule.text,
+        "norma": rule.norm,
+        "desde": rule.since.isoformat(),
+        **({"nota": rule.note} if rule.note else {}),
     }
 
 

@@ -2,14 +2,14 @@
 
 - CSV: UTF-8 without byte-order mark, quoted only where needed, lines end in a line feed. RFC 4180 asks for CR LF;
   but `marca` is the last column, and line tools (cut, awk, grep) would then find it as "c" plus a carriage return.
-- Parquet: typed, no metadata but the format's own. The measure is not dictionary-encoded: a dictionary page could
+- Parquet: typed, no metadata but the format's own. Numbers are not dictionary-encoded: a dictionary page could
   hold a value that no row has.
 - XLSX: typed; every text is written as a string, never parsed, so that no cell can become a formula or a link.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,11 @@ from xlsxwriter.worksheet import Worksheet  # type: ignore[import-untyped]
 from rnu.release.columns import Column
 
 FORMATS = ("csv", "xlsx", "parquet")
+NUMBERS: Mapping[str, pa.DataType] = {
+    "integer": pa.int64(),
+    "number": pa.float64(),
+}  # by type of Table Schema; the rest is text
+CELL_FORMATS = {"integer": "#,##0", "number": "0.0"}
 ROWS_PER_SHEET = 1_048_575  # XLSX has 1,048,576 rows, one is the header; more rows go on in a further sheet
 ROWS_PER_GROUP = 65_536
 DATA_SHEET = "Datos"
@@ -37,13 +42,12 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 
 def arrow(frame: pd.DataFrame, columns: Sequence[Column]) -> pa.Table:
-    """The table in Arrow: integers nullable, text not."""
+    """The table in Arrow: numbers nullable, text not."""
     arrays, fields = [], []
     for column in columns:
-        number = column.type == "integer"
-        kind = pa.int64() if number else pa.string()
+        kind: pa.DataType = NUMBERS.get(column.type, pa.string())
         arrays.append(pa.array(frame[column.name].array, type=kind, from_pandas=True))
-        fields.append(pa.field(column.name, kind, nullable=number))
+        fields.append(pa.field(column.name, kind, nullable=column.type in NUMBERS))
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
@@ -54,7 +58,7 @@ def write_parquet(frame: pd.DataFrame, columns: Sequence[Column], path: Path) ->
         path,
         compression="zstd",
         row_group_size=ROWS_PER_GROUP,
-        use_dictionary=[column.name for column in columns if column.type != "integer"],  # type: ignore[arg-type]
+        use_dictionary=[column.name for column in columns if column.type not in NUMBERS],  # type: ignore[arg-type]
         store_schema=False,
     )
 
@@ -72,11 +76,11 @@ def write_xlsx(
         book.set_properties({"created": _NEVER})
         bold = book.add_format({"bold": True, "bottom": 1})
         wrapped = book.add_format({"text_wrap": True, "valign": "top"})
-        number = book.add_format({"num_format": "#,##0"})
+        numbers = {type: book.add_format({"num_format": text}) for type, text in CELL_FORMATS.items()}
         starts = range(0, max(len(frame), 1), rows_per_sheet)
         for i, start in enumerate(starts, start=1):
             sheet = book.add_worksheet(DATA_SHEET if i == 1 else f"{DATA_SHEET} {i}")
-            _write_rows(sheet, frame.iloc[start : start + rows_per_sheet], columns, bold, number)
+            _write_rows(sheet, frame.iloc[start : start + rows_per_sheet], columns, bold, numbers)
         sheet = book.add_worksheet(NOTES_SHEET)
         sheet.set_column(0, 0, 24)
         sheet.set_column(1, 1, 100)
@@ -85,7 +89,9 @@ def write_xlsx(
             sheet.write_string(row, 1, text, bold if row == 0 else wrapped)
 
 
-def _write_rows(sheet: Worksheet, frame: pd.DataFrame, columns: Sequence[Column], bold: object, number: object) -> None:
+def _write_rows(
+    sheet: Worksheet, frame: pd.DataFrame, columns: Sequence[Column], bold: object, numbers: Mapping[str, object]
+) -> None:
     for i, column in enumerate(columns):
         sheet.set_column(i, i, _width(frame[column.name], column))
     for i, column in enumerate(columns):
@@ -96,13 +102,13 @@ def _write_rows(sheet: Worksheet, frame: pd.DataFrame, columns: Sequence[Column]
     cells = xlsxwriter.utility.xl_range(1, code, max(len(frame), 1), code)
     sheet.ignore_errors({"number_stored_as_text": cells})
     values = [frame[column.name].astype(object).where(frame[column.name].notna(), None).tolist() for column in columns]
-    numeric = [column.type == "integer" for column in columns]
+    form = [numbers.get(column.type) for column in columns]
     for row, cells_of_row in enumerate(zip(*values, strict=True), start=1):
         for i, value in enumerate(cells_of_row):
             if value is None or value == "":
                 continue
-            if numeric[i]:
-                sheet.write_number(row, i, value, number)
+            if form[i] is not None:
+                sheet.write_number(row, i, value, form[i])
             else:
                 sheet.write_string(row, i, value)
 

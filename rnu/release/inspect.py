@@ -21,21 +21,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from python_calamine import CalamineError, CalamineWorkbook
 
+from anonymize.eligibility import NOT_FOUND
+from anonymize.tables import TOTAL
 from rnu.errors import DisclosureRisk, NotARelease, SettingsError, StoreError
 from rnu.release.columns import MARK, plain
 from rnu.release.describe import CERTIFICATES, DATA, certificate_path, levels_of
 from rnu.release.formats import DATA_SHEET, FORMATS, NOTES_SHEET
+from rnu.release.inspection.kinds import kinds_of, texts_of
 from rnu.release.inspection.package import inspect_package
 from rnu.release.inspection.parquet import inspect_groups
+from rnu.release.inspection.rates import inspect_rates
 from rnu.release.inspection.risk import first_row, risk
 from rnu.release.inspection.rows import Words, inspect_missing, inspect_order
 from rnu.release.inspection.texts import inspect_columns, inspect_notes, inspect_texts
 from rnu.release.inspection.workbook import inspect_archive, inspect_properties, inspect_strings, inspect_styles
 from rnu.release.model import ProgrammeTable
-from rnu.release.read import dimensions, levels, read_json, read_text_table, totals
+from rnu.release.read import dimensions, levels, rates_of, read_json, read_text_table, totals
 from rnu.release.reports import counted
 from rnu.release.verify import certificate_problems
-from rnu.ubigeo import NATION
+from rnu.ubigeo import LEVELS, NATION
 
 MARKS = ("", "c", "d", "n")
 # Every part that a workbook of ours has; anything else (comments, links, macros, caches) is refused unread.
@@ -53,6 +57,7 @@ UNREADABLE = (
     *(StoreError, OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration),
     *(zipfile.BadZipFile, zlib.error, SyntaxError, CalamineError, pa.ArrowException),  # of XML: SyntaxError
 )
+FIGURES = {"count": pa.int64(), "share": pa.float64()}  # by kind of number
 PARQUET_MAGIC = b"PAR1"  # at both ends of a file
 
 
@@ -81,10 +86,12 @@ def look(folder: Path) -> Inspected:
 def findings(folder: Path) -> Iterator[DisclosureRisk]:
     """What is wrong with a release's files. Where its tables cannot be read, nothing else is looked at."""
     try:
-        frames = {name: _inspect_csv(folder, name) for name in _names(folder)}
+        rates = [name for name in _names(folder) if name.rpartition("_")[0] == rates_of(folder)]
+        frames = {name: _inspect_csv(folder, name) for name in _names(folder) if name not in rates}
         thresholds = _thresholds(folder)
         words = {cube: Words.of(folder, cube) for cube in thresholds}
-        checks = tuple(_checks(folder, frames, thresholds, words))
+        again = ((f"{DATA}/{name}.csv", partial(_inspect_rates, folder, name, frames)) for name in rates)
+        checks: list[tuple[str, Callable[[], None]]] = [*_checks(folder, frames, thresholds, words), *again]
     except DisclosureRisk as error:
         yield error
     except UNREADABLE as error:
@@ -140,6 +147,17 @@ def _checks(
     yield "datapackage.json", partial(inspect_package, folder)
 
 
+def _inspect_rates(folder: Path, name: str, frames: Mapping[str, pd.DataFrame]) -> None:
+    """A table of rates, worked out again from the tables of its level, in every format."""
+    file, level = f"{DATA}/{name}.csv", name[name.rindex("_") :]
+    frame = read_text_table(folder / file)
+    inspect_rates(file, frame, [own for other, own in frames.items() if other.endswith(level)])
+    _inspect_text(frame, file)
+    inspect_columns(file, frame)
+    _inspect_parquet(folder, f"{DATA}/{name}.parquet", frame)
+    _inspect_xlsx(folder, f"{DATA}/{name}.xlsx", frame)
+
+
 def inspect_attacked(folder: Path, tables: Sequence[ProgrammeTable]) -> None:
     """Raise DisclosureRisk unless the files hold exactly the rows that were attacked, programme by programme."""
     for table in tables:
@@ -148,9 +166,11 @@ def inspect_attacked(folder: Path, tables: Sequence[ProgrammeTable]) -> None:
         for level in levels_of(table.cube):
             file = f"{DATA}/{table.cube.id}_{level}.csv"
             frame = read_text_table(folder / file)
-            found = frame.loc[
-                frame["programa"] == table.programme.id, ["ubigeo", *frame.columns[-2 - len(table.safe.dimensions) :]]
-            ]
+            own = frame[frame["programa"] == table.programme.id]
+            named = [d.id for d in table.safe.dimensions]
+            if (own[[d for d in dimensions(frame) if d not in named]] != TOTAL).any(axis=None):
+                raise risk(f"{table.programme.id} is broken down otherwise than what was attacked", file)
+            found = own[["ubigeo", *named, *frame.columns[-2:]]]
             rows = table.safe.frame(level)
             attacked = rows.assign(n=rows["n"].astype("string").fillna("")).astype(str)
             if found.to_numpy().tolist() != attacked.to_numpy().tolist():
@@ -189,7 +209,7 @@ def _inspect_csv(folder: Path, name: str) -> pd.DataFrame:
 
 
 def _inspect_text(frame: pd.DataFrame, file: str) -> None:
-    for column in (*frame.columns[:-2], MARK):
+    for column in texts_of(frame):
         for text in frame[column].unique():
             try:
                 plain(text, column)
@@ -239,14 +259,14 @@ def _inspect_parquet(folder: Path, file: str, frame: pd.DataFrame) -> None:
         table, metadata = parquet.read(), parquet.metadata
         if metadata.metadata or table.schema.metadata:
             raise risk("Parquet metadata beyond the format's own", file)
-        types = [pa.string()] * (len(frame.columns) - 2) + [pa.int64(), pa.string()]
+        types = [FIGURES.get(name, pa.string()) for name in kinds_of(frame)]
         if table.column_names != list(frame.columns) or table.schema.types != types:
             raise risk("columns differ from the CSV", file)
         if table.num_rows != len(frame):
             raise risk("number of rows differs from the CSV", file)
         for name in frame.columns:
-            cells = table.column(name).cast(pa.string()).to_pandas().astype(object).fillna("")
-            row = first_row(cells.to_numpy() != frame[name].to_numpy(dtype=object))
+            cells = np.array([_written(cell) for cell in table.column(name).to_pylist()], dtype=object)
+            row = first_row(cells != frame[name].to_numpy(dtype=object))
             if row is not None:
                 raise risk(f"column {name} differs from the CSV", file, row)
         _inspect_statistics(metadata, file, frame)
@@ -260,6 +280,8 @@ def _inspect_gaps(metadata: pq.FileMetaData, file: str, size: int) -> None:
     for group in range(metadata.num_row_groups):
         for index in range(metadata.num_columns):
             chunk = metadata.row_group(group).column(index)
+            if not chunk.total_compressed_size:
+                continue  # a column of a table without rows has no page
             begins = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
             if begins != at:
                 raise risk("bytes between the pages that belong to no column", file)
@@ -269,11 +291,15 @@ def _inspect_gaps(metadata: pq.FileMetaData, file: str, size: int) -> None:
 
 
 def _inspect_statistics(metadata: pq.FileMetaData, file: str, frame: pd.DataFrame) -> None:
-    measure = len(frame.columns) - 2
-    number = pd.to_numeric(frame.iloc[:, measure], errors="coerce")
+    for index, kind in enumerate(kinds_of(frame)):
+        if kind in FIGURES:
+            _inspect_statistics_of(metadata, index, file, pd.to_numeric(frame.iloc[:, index], errors="coerce"))
+
+
+def _inspect_statistics_of(metadata: pq.FileMetaData, index: int, file: str, number: pd.Series) -> None:
     start = 0
     for group in range(metadata.num_row_groups):
-        chunk = metadata.row_group(group).column(measure)
+        chunk = metadata.row_group(group).column(index)
         own = number.iloc[start : start + metadata.row_group(group).num_rows]
         start += len(own)
         if any("DICTIONARY" in encoding for encoding in chunk.encodings):
@@ -283,9 +309,14 @@ def _inspect_statistics(metadata: pq.FileMetaData, file: str, frame: pd.DataFram
             continue
         shown = own.dropna()
         limits = (told.min, told.max) if told.has_min_max else (None, None)
-        true = (int(shown.min()), int(shown.max())) if len(shown) else (None, None)
+        true = (shown.min(), shown.max()) if len(shown) else (None, None)
         if limits != true or told.null_count != len(own) - len(shown):
             raise risk("statistics say something else than the shown values", file, start + 1)
+
+
+def _written(cell: object) -> str:
+    """A number as the CSV writes it, nothing for none."""
+    return "" if cell is None else str(cell)
 
 
 # --- XLSX --------------------------------------------------------------------------------------------------------
@@ -299,15 +330,14 @@ def _inspect_xlsx(folder: Path, file: str, frame: pd.DataFrame) -> None:
     names = [DATA_SHEET, *(f"{DATA_SHEET} {i}" for i in range(2, len(sheets))), NOTES_SHEET]
     if sheets != names:
         raise risk("other sheets than data and notes", file)
-    start = 0
+    start, kinds = 0, kinds_of(frame)
     for sheet in sheets[:-1]:
         rows = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
         own = frame.iloc[start : start + len(rows) - 1]
         if rows[:1] != [list(frame.columns)] or len(own) != len(rows) - 1:
             raise risk(f"sheet {sheet}: header or number of rows differs from the CSV", file, 1)
         for i, name in enumerate(frame.columns):
-            kind: type = float if i == len(frame.columns) - 2 else str
-            cells = [_as_text(row[i], kind) for row in rows[1:]]
+            cells = [_as_text(row[i], kinds[i]) for row in rows[1:]]
             row = first_row(np.array(cells, dtype=object) != own[name].to_numpy(dtype=object))
             if row is not None:
                 raise risk(f"sheet {sheet}: column {name} differs from the CSV", file, row)
@@ -318,13 +348,13 @@ def _inspect_xlsx(folder: Path, file: str, frame: pd.DataFrame) -> None:
         check(folder / file, file)
 
 
-def _as_text(cell: object, kind: type) -> str | None:
+def _as_text(cell: object, kind: str) -> str | None:
     """A cell as the CSV writes it; None, which equals nothing there, if it is of another type."""
     if cell == "":
         return ""
-    if not isinstance(cell, kind):
+    if not isinstance(cell, float if kind else str):
         return None
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+    return str(int(cell)) if kind == "count" and isinstance(cell, float) and cell.is_integer() else str(cell)
 
 
 def _inspect_parts(path: Path, file: str) -> None:
@@ -372,18 +402,27 @@ def _inspect_protection(folder: Path, frames: Mapping[str, pd.DataFrame]) -> Non
 
 
 def _inspect_quality(folder: Path, frames: Mapping[str, pd.DataFrame]) -> None:
-    """The quality report gives no roster's size where the tables withhold the programme's total."""
-    withheld = {
-        programme
-        for name, frame in frames.items()
-        if name.endswith("_nacion")
-        for programme, mark in totals(frame)[["programa", MARK]].itertuples(index=False)
-        if mark == "c"
-    }
+    """The quality report gives no roster's size where the tables withhold the programme's total, nor who was found."""
+    national = [frame for name, frame in frames.items() if name.endswith(f"_{LEVELS[0]}")]
+    totals_withheld = {p for frame in national for p in _withheld(totals(frame))}
+    found_withheld = {p for frame in national for p in _withheld(_not_found(frame))} | totals_withheld
     for source in read_json(folder, "calidad.json")["fuentes"]:
-        told = [source.get(key) for key in ("filas", "filas_del_padron", "peso", "en_padron_general")]
-        if source["programa"] in withheld and any(isinstance(figure, int) for figure in told):
-            raise risk("a figure gives away a total that the tables withhold", f"calidad.json: {source['fuente']}")
+        for keys, withheld in (
+            (("filas", "filas_del_padron", "peso"), totals_withheld),
+            (("en_padron_general", "porcentaje_en_padron_general", "sin_documento"), found_withheld),
+        ):
+            if source["programa"] in withheld and any(isinstance(source.get(key), int | float) for key in keys):
+                raise risk("a figure gives away what the tables withhold", f"calidad.json: {source['fuente']}")
+
+
+def _not_found(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of users who are not in the household register, broken down by nothing else."""
+    cells = frame[dimensions(frame)]
+    return frame[cells.isin([NOT_FOUND]).any(axis=1) & cells.isin([NOT_FOUND, TOTAL]).all(axis=1)]
+
+
+def _withheld(frame: pd.DataFrame) -> set[str]:
+    return set(frame.loc[frame[MARK].isin(["c", "d"]), "programa"])
 
 
 # --- certificates ------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from anonymize.tables import SafeCells
-from rnu.settings import Cube, LinkedCube, Period, Programme
+from rnu.settings import Cube, LinkedCube, Period, Programme, Rates
 
 if TYPE_CHECKING:  # who checks a release needs no solver
     from anonymize.certificate import Certificate
@@ -72,3 +72,4 @@ class Contents:
     quality: tuple[SourceQuality, ...]
     provenance: Provenance
     notes: tuple[str, ...] = field(default=())
+    rates: Rates | None = None  # None: no rates are published

@@ -10,8 +10,8 @@ import pandas as pd
 
 from anonymize.tables import TOTAL
 from rnu.errors import StoreError
-from rnu.release.columns import BEFORE, NAMES
-from rnu.release.describe import DATA
+from rnu.release.columns import BEFORE, NAMES, RATES
+from rnu.release.describe import CLASS_RATES, DATA
 from rnu.ubigeo import LEVELS
 
 
@@ -43,13 +43,25 @@ def read_table(folder: Path, cube: str, level: str) -> pd.DataFrame:
         raise StoreError(f"the release has no table {cube}_{level}", where=str(folder), remedy="build the period again")
     frame = read_text_table(path)
     measure = frame.columns[-2]
-    frame[measure] = pd.to_numeric(frame[measure].replace("", pd.NA)).astype("Int64")
+    frame[measure] = pd.to_numeric(frame[measure].replace("", pd.NA)).astype("Float64" if _is_rates(frame) else "Int64")
     return frame
+
+
+def _is_rates(frame: pd.DataFrame) -> bool:
+    return RATES[0] in frame.columns
 
 
 def cubes(folder: Path) -> tuple[str, ...]:
     """The ids of a release's cubes, in order."""
-    return tuple(cube["id"] for cube in read_json(folder, "datapackage.json")["tablas"])
+    return tuple(
+        one["id"] for one in read_json(folder, "datapackage.json")["tablas"] if one.get("clase") != CLASS_RATES
+    )
+
+
+def rates_of(folder: Path) -> str:
+    """The id of a release's table of rates; empty where it has none."""
+    tables = read_json(folder, "datapackage.json")["tablas"]
+    return next((str(one["id"]) for one in tables if one.get("clase") == CLASS_RATES), "")
 
 
 def levels(folder: Path, cube: str) -> tuple[str, ...]:
@@ -67,7 +79,7 @@ def linked(folder: Path) -> frozenset[str]:
 
 def dimensions(frame: pd.DataFrame) -> list[str]:
     """The columns of a published table that break it down."""
-    return [name for name in frame.columns[:-2] if name not in (*BEFORE, *NAMES)]
+    return [name for name in frame.columns[:-2] if name not in (*BEFORE, *NAMES, *RATES[1:])]
 
 
 def totals(frame: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from anonymize.eligibility import NOT_FOUND
 from anonymize.tables import TOTAL, Drop, Mark
 from rnu.release.columns import MARK, NOT_DELIVERED
 from rnu.release.describe import cubes_of
@@ -25,6 +26,12 @@ MONTHS = (
     *("julio", "agosto", "setiembre", "octubre", "noviembre", "diciembre"),
 )
 REASONS = {"floor": "población bajo el mínimo del diseño"}
+OF_RATES = (
+    "Una tasa se calcula solo con cifras que las demás tablas muestran: el numerador y el denominador están al lado, y "
+    "los decimales no dicen nada que ellos no digan.",
+    "Donde una de esas cifras está reservada, la tasa tampoco se muestra y lleva la misma marca.",
+    "Donde el diseño no muestra una de esas cifras, o el denominador es cero, no hay fila.",
+)
 PROTECTED = "protección de las personas"
 
 
@@ -50,6 +57,7 @@ def _source(source: SourceQuality, contents: Contents) -> dict[str, Any]:
         return {**head, "entregado": False}
     threshold = _threshold(source, contents)
     total_shown = _national_total_shown(source.programme, contents)
+    found_shown = total_shown and _national_unfound_shown(source.programme, contents)
     parts = {
         "apartadas": coarse(source.set_aside, threshold),
         "inactivas": coarse(source.inactive, threshold),
@@ -64,9 +72,9 @@ def _source(source: SourceQuality, contents: Contents) -> dict[str, Any]:
         "filas": _sum(source.rows, list(parts.values())),
         **parts,
         "duplicadas_que_discrepan": split(source.duplicates_disagreeing, source.duplicates, threshold),
-        "sin_documento": _without_document(source, threshold) if total_shown else HIDDEN,
+        "sin_documento": _without_document(source, threshold) if found_shown else HIDDEN,
         "peso": coarse(source.weight, threshold) if total_shown else HIDDEN,
-        **_matched(source, threshold, total_shown),
+        **_matched(source, threshold, found_shown),
         "reglas": [{"columna": column, "regla": rule, "filas": rows} for column, rule, rows in listed],
         "otras_reglas_con_pocas_filas": len(listed) < sum(rows > 0 for _, _, rows in source.rules),
     }
@@ -107,10 +115,10 @@ def _without_document(source: SourceQuality, threshold: int) -> Figure:
     return HIDDEN if 0 < source.roster_rows - source.matched - source.without_document < threshold else told
 
 
-def _matched(source: SourceQuality, threshold: int, total_shown: bool) -> dict[str, Figure | float]:
+def _matched(source: SourceQuality, threshold: int, shown: bool) -> dict[str, Figure | float]:
     if not source.programme:
         return {}
-    told = split(source.matched, source.roster_rows, threshold) if total_shown else HIDDEN
+    told = split(source.matched, source.roster_rows, threshold) if shown else HIDDEN
     share = round(100 * told / source.roster_rows, 1) if isinstance(told, int) and source.roster_rows else None
     return {"en_padron_general": told, "porcentaje_en_padron_general": share}
 
@@ -135,6 +143,20 @@ def _national_total_shown(programme: str, contents: Contents) -> bool:
     return all(mark in (Mark.SHOWN, Mark.ABSENT) for mark in totals)  # a table of pairs has no totals at all
 
 
+def _national_unfound_shown(programme: str, contents: Contents) -> bool:
+    """Whether the nation's users who are not in the register stand in the table, if it counts them apart."""
+    for table in contents.tables:
+        if table.programme.id != programme or table.safe is None:
+            continue
+        for axis, dimension in enumerate(table.safe.dimensions):
+            if NOT_FOUND in dimension.categories:
+                at = [-1] * len(table.safe.dimensions)
+                at[axis] = dimension.categories.index(NOT_FOUND)
+                if table.safe.marks[(0, *at)] != Mark.SHOWN:
+                    return False
+    return True
+
+
 # --- protection --------------------------------------------------------------------------------------------------
 
 
@@ -152,6 +174,7 @@ def protection(contents: Contents, frames: Mapping[tuple[str, str], pd.DataFrame
             "Las cifras mostradas son exactas.",
         ],
         "tablas": [_cube(cube, contents, frames) for cube in cubes_of(contents)],
+        **({"tasas": {"tabla": contents.rates.id, "como_se_protege": list(OF_RATES)}} if contents.rates else {}),
     }
 
 
@@ -181,15 +204,15 @@ def _cube(cube: Cube, contents: Contents, frames: Mapping[tuple[str, str], pd.Da
 def design(cube: Cube, level: CubeLevel, titles: Mapping[str, str]) -> str:
     """What the design shows at one level, in words; programmes that show less of it are called by their names."""
     depth = [one.id for one in cube.level].index(level.id)
-    every = tuple(d.id for d in cube.dimension)
-    others = {}
-    for programme in sorted(cube.coarser):
+    usual = next((p for p in cube.programmes if p not in cube.coarser), "")
+    every = tuple(d.id for d in (cube.dimensions(usual) if usual else cube.dimension))
+    most, others = min(level.crosses, len(every)), {}
+    apart = {p for p in cube.programmes if tuple(d.id for d in cube.dimensions(p)) != every}
+    for programme in sorted({*apart, *cube.coarser}):
         crosses, names = cube.crosses(programme)[depth], cube.broken_down(programme)[depth]
-        if (crosses, names) != (level.crosses, every):
+        if (crosses, names) != (most, every):
             others[programme] = _shown(cube, level, crosses, names)
-    return " ".join(
-        [_shown(cube, level, level.crosses, every), *(f"{titles.get(p, p)}: {text}" for p, text in others.items())]
-    )
+    return " ".join([_shown(cube, level, most, every), *(f"{titles.get(p, p)}: {text}" for p, text in others.items())])
 
 
 def linked_design(cube: LinkedCube) -> str:

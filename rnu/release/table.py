@@ -43,6 +43,8 @@ def _programme_rows(table: ProgrammeTable, level: str, period: Period, gazetteer
     else:
         _check_safe(table.safe, cube, programme.id)
         rows = table.safe.frame(level).rename(columns={"place": "ubigeo", "n": cube.measure, "mark": MARK})
+        others = {d.id for d in cube.dimension} - {d.id for d in table.safe.dimensions}
+        rows = rows.assign(**dict.fromkeys(sorted(others), TOTAL))
     name = plain(programme.name(period.last_day()), f"config/programmes.toml: {programme.id}.names")
     return rows.assign(
         periodo=str(period), programa=plain(programme.id, "config/programmes.toml"), nombre_programa=name
@@ -66,9 +68,13 @@ def _not_delivered(cube: Cube, level: str, gazetteer: Gazetteer) -> pd.DataFrame
 
 def _check_safe(safe: SafeCells, cube: Cube, programme: str) -> None:
     where = f"{cube.id}, {programme}"
-    if [d.id for d in safe.dimensions] != [d.id for d in cube.dimension]:
+    own = {d.id: d for d in cube.dimensions(programme)}
+    known = [d.id for d in safe.dimensions]
+    optional = {d.id for d in own.values() if d.column == "situation"}  # where no rule is in force
+    if known != [id for id in own if id in known or id not in optional]:
         raise SettingsError("the cells are broken down otherwise than the cube", where=where)
-    for dimension, designed in zip(safe.dimensions, cube.dimension, strict=True):
+    for dimension in safe.dimensions:
+        designed = own[dimension.id]
         if dimension.categories != tuple(c.id for c in designed.category):
             raise SettingsError("the cells have other categories than the cube", where=f"{where}, {dimension.id}")
         for category in dimension.categories:

@@ -98,7 +98,7 @@ class Expected:
 
     release: ReleaseName
     places: frozenset[str]
-    categories: Mapping[str, Mapping[str, frozenset[str]]]  # cube -> dimension -> its categories
+    categories: Mapping[tuple[str, str], Mapping[str, frozenset[str]]]  # cube, programme -> dimension -> categories
     thresholds: Mapping[str, Mapping[str, int]]  # cube -> programme -> threshold, where a report tells
 
     @classmethod
@@ -119,7 +119,12 @@ class Expected:
         return cls(
             release,
             frozenset(place for found in frames.values() for frame in found for place in frame[PLACE]),
-            {cube: _categories(folder, cube, found) for cube, found in frames.items()},
+            {
+                (cube, programme): {name: known[name] for name in named}
+                for cube, found in frames.items()
+                for known in [_categories(folder, cube, found)]
+                for programme, named in _broken_down(folder, cube).items()
+            },
             {table["tabla"]: table["umbrales"] for table in told},
         )
 
@@ -136,7 +141,7 @@ class Expected:
         if any(parent != above(code) for code, parent in zip(first.tree.codes, parents, strict=True)):
             yield "the certificate has a place below another than the release"
         given = {axis.column: frozenset(axis.tree.codes[1:]) for axis in others}
-        if given != self.categories[table.cube] or any(
+        if given != self.categories.get((table.cube, table.programme)) or any(
             axis.tree.codes[0] != TOTAL or any(axis.tree.parent[1:]) for axis in others
         ):
             yield "the certificate has other categories than the release"
@@ -162,6 +167,12 @@ def _categories(folder: Path, cube: str, frames: Sequence[pd.DataFrame]) -> dict
         field["name"]: field["constraints"]["enum"] for field in resource["schema"]["fields"] if "categories" in field
     }
     return {name: frozenset(listed[name]) - {TOTAL} for name in dimensions(frames[0])}
+
+
+def _broken_down(folder: Path, cube: str) -> dict[str, list[str]]:
+    """What each programme's table is broken down by; the others' columns say `total` in all its rows."""
+    table = next(t for t in read_json(folder, DATAPACKAGE)["tablas"] if t["id"] == cube)
+    return {one["id"]: one.get("desgloses", table["desgloses"]) for one in table["programas"]}
 
 
 def _checked(table: Table, expected: Expected) -> Checked:

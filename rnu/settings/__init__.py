@@ -8,6 +8,7 @@ from rnu.settings.checks import IDENTIFIER
 from rnu.settings.load import load
 from rnu.settings.types import (
     EVERY_PROGRAMME,
+    Ages,
     Category,
     Codes,
     Cube,
@@ -26,7 +27,10 @@ from rnu.settings.types import (
     Period,
     Portal,
     Programme,
+    Rates,
+    Rule,
     Settings,
+    Shown,
     Source,
     Steward,
     Unit,
@@ -35,6 +39,7 @@ from rnu.settings.types import (
 __all__ = [
     "EVERY_PROGRAMME",
     "IDENTIFIER",
+    "Ages",
     "Category",
     "Codes",
     "Cube",
@@ -53,7 +58,10 @@ __all__ = [
     "Period",
     "Portal",
     "Programme",
+    "Rates",
+    "Rule",
     "Settings",
+    "Shown",
     "Source",
     "Steward",
     "Unit",

@@ -12,14 +12,39 @@ from itertools import pairwise
 from pathlib import Path
 from string import Formatter
 
+from anonymize.eligibility import SITUATIONS
 from anonymize.policy import MOST, MOST_LINKED
 from rnu.errors import SettingsError
 from rnu.settings.suggestion import did_you_mean
-from rnu.settings.types import EVERY_PROGRAMME, Cube, Fetch, Format, Kind, Portal, Settings, Source, Steward, Unit
+from rnu.settings.types import (
+    EVERY_PROGRAMME,
+    Cube,
+    CubeDimension,
+    Fetch,
+    Format,
+    Kind,
+    Portal,
+    Programme,
+    Settings,
+    Shown,
+    Source,
+    Steward,
+    Unit,
+)
 
+MOST_YEARS = 200  # no age is above
 ID = r"[a-z][a-z0-9_]*"  # becomes part of file names, columns and addresses
-OWN = ("programme", "row", "pseudonym", "place", "sex", "age", "cse", "cse_from", "cse_until", "weight")  # a roster's
-COUNTED = ("sex", "age", "cse")  # of these, what a cube may count by
+OWN = (  # a roster's
+    *("programme", "row", "pseudonym", "place", "sex", "age", "household"),
+    *("cse", "cse_from", "cse_until", "weight"),
+)
+COUNTED = (
+    "sex",
+    "age",
+    "cse",
+    "situation",
+)  # what a cube may count by: of a roster, and where a user stands to the rule
+CLASSES = ("pobre_extremo", "pobre_no_extremo", "no_pobre", "no_clasificado")
 PLACEHOLDERS = ("cut", "cut_compact")
 IDENTIFIER = "rnu:identificador"  # marks a schema's column that names somebody, or leads to them
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252", "cp850")  # what sectors send; others are taken, too
@@ -48,6 +73,7 @@ def cross_check(settings: Settings) -> None:
     for programme in settings.programmes:
         if not programme.names:
             raise SettingsError(f"programme '{programme.id}' has no name", where="config/programmes.toml: names")
+        _check_rules(programme, needed=settings.rates is not None)
     for source in settings.sources:
         _check_source(source, programmes, settings)
     served = [s.programme for s in settings.sources if s.kind is Kind.ROSTER]
@@ -59,6 +85,35 @@ def cross_check(settings: Settings) -> None:
     for cube in settings.cubes:
         _check_cube(cube, programmes, settings)
     _check_linked(settings)
+
+
+def _check_rules(programme: Programme, *, needed: bool) -> None:
+    """A rule asks for something, its days are in order, and no day has two; without one, readers of rates learn why."""
+    where = f"config/programmes.toml: {programme.id}.rule"
+    for rule in programme.rule:
+        for one in rule.cse:
+            _known(one, CLASSES[:-1], f"{where}.cse")
+        if not (rule.cse or rule.age or rule.member):
+            raise SettingsError("a rule asks for nothing", where=where, remedy="give `cse`, `age` or `member`")
+        for ages in (rule.age, rule.member):
+            if ages and (ages.low or 0) > (ages.high if ages.high is not None else MOST_YEARS):
+                raise SettingsError("ages from high to low fit nobody", where=where, remedy="swap `low` and `high`")
+        if rule.until and rule.until < rule.since:
+            raise SettingsError("a rule ends before it begins", where=f"{where}.until")
+    in_order = sorted(programme.rule, key=lambda rule: rule.since)
+    for earlier, later in pairwise(in_order):
+        if earlier.until is None or earlier.until >= later.since:
+            raise SettingsError(
+                f"two rules are in force on {later.since.isoformat()}",
+                where=where,
+                remedy="give the earlier one `until`, the day before the later one begins",
+            )
+    if needed and not programme.why_not and (not in_order or in_order[-1].until):
+        raise SettingsError(
+            "no rule is in force, and nothing tells readers why",
+            where=f"config/programmes.toml: {programme.id}.why_not",
+            remedy="say in a sentence what the household register cannot tell",
+        )
 
 
 def _check_portal(portal: Portal) -> None:
@@ -117,6 +172,10 @@ def _check_source(source: Source, programmes: set[str], settings: Settings) -> N
         raise SettingsError("a tolerance is a share from 0 to less than 1", where=f"{where}.tolerance")
     if source.calendar.every < 1 or not 1 <= source.calendar.anchor <= 12:
         raise SettingsError("a calendar has every >= 1 and anchor 1-12", where=f"{where}.calendar")
+    if source.kind is not Kind.REGISTER and source.fields.household:
+        raise SettingsError(
+            "only the register says who lives together", where=f"{where}.fields.household", remedy="leave it out"
+        )
     if source.kind is not Kind.OPEN and not source.fields.place:
         raise SettingsError(
             "no column says the place", where=f"{where}.fields.place", remedy='for example place = ["UBIGEO"]'
@@ -220,17 +279,20 @@ def _header(path: Path) -> list[str]:
 
 
 def _check_in_one_cube(cubes: tuple[Cube, ...]) -> None:
-    """Each cube is protected alone: two tables of the same people tell by their difference what both withhold."""
-    first: dict[str, str] = {}
+    """Each cube is protected alone: two tables of the same people tell by their difference what both withhold.
+
+    Who meets a rule and is no user stands in no table of users.
+    """
+    first: dict[tuple[str, str], str] = {}
     for cube in cubes:
         for id in cube.programmes:
-            if id in first:
+            if (cube.counts, id) in first:
                 raise SettingsError(
-                    f"programme '{id}' stands in cube '{first[id]}' already",
+                    f"programme '{id}' stands in cube '{first[cube.counts, id]}' already",
                     where=f"config/cubes.toml: {cube.id}.programmes",
                     remedy="count it in one cube: small counts would show in the difference between two",
                 )
-            first[id] = cube.id
+            first[cube.counts, id] = cube.id
 
 
 def _check_cube(cube: Cube, programmes: set[str], settings: Settings) -> None:
@@ -244,6 +306,7 @@ def _check_cube(cube: Cube, programmes: set[str], settings: Settings) -> None:
     for dimension in cube.dimension:
         _known(dimension.column, (*COUNTED, *kept), f"{where}.dimension.{dimension.id}.column")
     _check_dimensions(cube, where)
+    _check_situation(cube, settings, where)
     _check_design(cube, where)
     if cube.population_floor and settings.population is None:
         raise SettingsError(
@@ -269,7 +332,7 @@ def _check_linked(settings: Settings) -> None:
 
 def _check_linked_programmes(ids: tuple[str, ...], settings: Settings, where: str) -> None:
     _unique("cubes.toml", "linked programme", list(ids))
-    counted = {p: cube for cube in settings.cubes for p in cube.programmes}
+    counted = {p: cube for cube in settings.cubes if cube.counts == "users" for p in cube.programmes}
     for id in ids:
         _known(id, counted, where)
         if counted[id].unit is not Unit.PERSON:
@@ -297,6 +360,29 @@ def _check_dimensions(cube: Cube, where: str) -> None:
             _known(name, known, f"{where}.structural")
             for category in categories:
                 _known(category, known[name], f"{where}.structural.{name}")
+
+
+def _check_situation(cube: Cube, settings: Settings, where: str) -> None:
+    """What says where a user stands to the rule stands alone, and only where there is a rule."""
+    ruled = {p.id for p in settings.programmes if p.rule}
+    if cube.counts == "eligible":
+        if cube.dimension:
+            raise SettingsError("who is eligible is counted by place alone", where=f"{where}.dimension")
+        for id in cube.programmes:
+            _known(id, ruled, f"{where}.programmes")
+    for dimension in cube.dimension:
+        here = f"{where}.dimension.{dimension.id}"
+        for id in dimension.programmes:
+            _known(id, {p.id for p in settings.programmes}, f"{here}.programmes")
+        if dimension.column == "situation":
+            _check_ruled(dimension, dimension.programmes or cube.programmes, ruled, here)
+
+
+def _check_ruled(dimension: CubeDimension, programmes: Iterable[str], ruled: set[str], where: str) -> None:
+    if {c.id for c in dimension.category} != set(SITUATIONS):
+        raise SettingsError(f"categories are {', '.join(SITUATIONS)}", where=f"{where}.category")
+    for id in programmes:
+        _known(id, ruled, f"{where}.programmes")
 
 
 def _check_design(cube: Cube, where: str) -> None:
@@ -327,9 +413,9 @@ def _check_coarser(cube: Cube, where: str) -> None:
     for programme, fewer in cube.coarser.items():
         for level, shown_there in fewer.items():
             _known(level, levels, f"{where}.coarser.{programme}")
-            here, ids = f"{where}.coarser.{programme}.{level}", () if isinstance(shown_there, int) else shown_there
+            here, ids = f"{where}.coarser.{programme}.{level}", _named(shown_there)
             for id in ids:
-                _known(id, {d.id for d in cube.dimension}, here)
+                _known(id, {d.id for d in cube.dimensions(programme)}, here)
             if len(set(ids)) < len(ids):
                 raise SettingsError("a breakdown stands twice", where=here, remedy="name each once")
         shown = cube.crosses(programme)
@@ -344,6 +430,13 @@ def _check_coarser(cube: Cube, where: str) -> None:
                     where=f"{where}.coarser.{programme}",
                     remedy="name it at every level above too, or at none below",
                 )
+
+
+def _named(shown: int | tuple[str, ...] | Shown) -> tuple[str, ...]:
+    """The breakdowns that a level names."""
+    if isinstance(shown, Shown):
+        return shown.by
+    return () if isinstance(shown, int) else shown
 
 
 def _known(id: str, known: Iterable[str], where: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from types import UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -73,6 +74,8 @@ def _keys_beside(shape: Any, loc: tuple[int | str, ...]) -> list[str]:
             if found is None:
                 return []
             shape = get_type_hints(shape)[found.name]
+            if isinstance(shape, UnionType):  # a key that may be left out, or hold a number instead
+                shape = next((one for one in get_args(shape) if is_dataclass(one)), shape)
     return [f.name for f in fields(shape)] if is_dataclass(shape) else []
 
 
@@ -93,6 +96,7 @@ def load(home: Path) -> Settings:
         cubes=cubes.cube,
         overlaps=cubes.overlaps,
         flows=cubes.flows,
+        rates=cubes.rates,
         population=config / cubes.population if cubes.population else None,
         departments=cubes.departments,
         notices=cubes.notices,

@@ -50,15 +50,49 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
+class Ages:
+    """Ages in whole years, both ends included; one that is not given is open."""
+
+    low: int | None = None
+    high: int | None = None
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who a programme is for by its law, as far as the household register can tell; in force from `since` to `until`.
+
+    Of a programme of households, a household meets a condition if one of its members does.
+    """
+
+    since: date
+    norm: str  # the law, for people
+    text: str  # the rule in words, for people
+    until: date | None = None
+    cse: tuple[str, ...] = ()  # the register's CSE, valid on the cut date, is one of these
+    age: Ages | None = None
+    member: Ages | None = None  # somebody of this age lives in the household
+    note: str = ""  # what the register cannot tell
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
 class Programme:
-    """A social programme: what it is called when, and what one user is."""
+    """A social programme: what it is called when, what one user is, and who it is for."""
 
     id: str
     unit: Unit
     names: tuple[Name, ...]
     sector: str = ""
     note: str = ""
+    rule: tuple[Rule, ...] = ()
+    why_not: str = ""  # why no rule that the register could tell is in force
     __pydantic_config__ = STRICT
+
+    def rule_on(self, day: date) -> Rule | None:
+        """The rule in force on a day, its first and last day included; None where there is none."""
+        known = [r for r in self.rule if r.since <= day and (r.until is None or day <= r.until)]
+        return max(known, key=lambda r: r.since, default=None)
 
     def name(self, on: date) -> str:
         """The name in force on a day; the first name before any came into force."""
@@ -130,6 +164,7 @@ class Fields:
     birth_date: str = ""
     place: tuple[str, ...] = ()
     place_name: str = ""  # district's name, to tell INEI codes from RENIEC codes
+    household: str = ""  # register only: code that a household's members share
     cse: str = ""
     cse_from: str = ""  # register only: validity of the CSE
     cse_until: str = ""
@@ -208,8 +243,18 @@ class CubeDimension:
 
     id: str
     label: str
-    column: str  # sex | age | cse | or a kept column
+    column: str  # sex | age | cse | situation | or a kept column
     category: tuple[Category, ...]
+    programmes: tuple[str, ...] = ()  # those that are broken down by it; none named: all of the cube
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a level shows of one programme: which breakdowns, and how many of them at once."""
+
+    by: tuple[str, ...]
+    crosses: int
     __pydantic_config__ = STRICT
 
 
@@ -242,9 +287,10 @@ class Cube:
     level: tuple[CubeLevel, ...]
     threshold: int = 5
     thresholds: dict[str, int] = field(default_factory=dict)  # programme -> higher threshold
-    coarser: dict[str, dict[str, int | tuple[str, ...]]] = field(
+    counts: Literal["users", "eligible"] = "users"  # eligible: who meets a rule and is no user, by the register
+    coarser: dict[str, dict[str, int | tuple[str, ...] | Shown]] = field(
         default_factory=dict
-    )  # programme -> level -> fewer crosses than others, or the dimensions broken down there
+    )  # programme -> level -> fewer crosses than others, or the dimensions broken down there, or both
     year_month: int = 1  # month whose period shows what is shown once a year
     population_floor: int = 0  # districts with fewer inhabitants show totals only
     dominance: float = 0.9  # a cross in which one category holds this share of a place's users is dropped there
@@ -254,23 +300,45 @@ class Cube:
     keywords: tuple[str, ...] = ()
     __pydantic_config__ = STRICT
 
+    def dimensions(self, programme: str) -> tuple[CubeDimension, ...]:
+        """The breakdowns that a programme has: by situation to its rule, or by CSE and age.
+
+        Never by both: an extreme poor user of 65 is one who meets the rule of Pensión 65, so that what is withheld of
+        the one would be read off the other.
+        """
+        own = [d for d in self.dimension if not d.programmes or programme in d.programmes]
+        judged = any(d.column == "situation" for d in own)
+        return tuple(d for d in own if not (judged and d.column in ("cse", "age")))
+
     def crosses(self, programme: str) -> tuple[int, ...]:
         """The most dimensions that each level shows of a programme at once, root first."""
         fewer, shown = self.coarser.get(programme, {}), []
         for level, names in zip(self.level, self.broken_down(programme), strict=True):
             own = fewer.get(level.id, level.crosses)
-            shown.append(min(level.crosses, len(names), own if isinstance(own, int) else len(names)))
+            most = own if isinstance(own, int) else own.crosses if isinstance(own, Shown) else len(names)
+            shown.append(min(level.crosses, len(names), most))
         return tuple(shown)
 
     def broken_down(self, programme: str) -> tuple[tuple[str, ...], ...]:
         """The dimensions that each level may break a programme down by, root first; unsaid, those of the one above."""
-        fewer, names = self.coarser.get(programme, {}), tuple(d.id for d in self.dimension)
+        fewer, names = self.coarser.get(programme, {}), tuple(d.id for d in self.dimensions(programme))
         shown = []
         for level in self.level:
             own = fewer.get(level.id, 0)
-            names = names if isinstance(own, int) else own
+            names = names if isinstance(own, int) else own.by if isinstance(own, Shown) else own
             shown.append(names)
         return tuple(shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The table of rates: what it is called, and how it is described."""
+
+    id: str
+    title: str
+    description: str
+    keywords: tuple[str, ...] = ()
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +386,7 @@ class CubesFile:
     """`cubes.toml`."""
 
     cube: tuple[Cube, ...]
+    rates: Rates | None = None  # none: no rates are published
     overlaps: OverlapTables | None = None
     flows: FlowTables | None = None
     population: str = ""  # file below config/ with columns ubigeo, poblacion; needed where a cube sets a floor
@@ -448,6 +517,7 @@ class Settings:
     institution: Institution
     portals: tuple[Portal, ...]
     stewards: tuple[Steward, ...]
+    rates: Rates | None = None
     overlaps: OverlapTables | None = None
     flows: FlowTables | None = None
 
@@ -457,7 +527,7 @@ class Settings:
 
     def threshold(self, programme: str) -> int:
         """The threshold of a programme in the cube that counts it."""
-        cube = next(c for c in self.cubes if programme in c.programmes)
+        cube = next(c for c in self.cubes if c.counts == "users" and programme in c.programmes)
         return cube.thresholds.get(programme, cube.threshold)
 
     def source(self, id: str) -> Source:

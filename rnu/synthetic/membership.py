@@ -28,7 +28,8 @@ CANTEEN = (0.0210, 0.0128, 0.0041)
 MILK_SMALL = (0.220, 0.169, 0.070)  # up to 6 years: first priority
 MILK_CHILD = (0.061, 0.045, 0.0225)  # 7 to 13: second
 MILK_ADULT = (0.0094, 0.0075, 0.0031)
-YOUNG_HOUSEHOLD = (0.425, 0.210, 0.007)
+YOUNG_HOUSEHOLD = (0.400, 0.190, 0.015)
+GROWN_HOUSEHOLD = 0.12  # of that chance: its children grew up, and it is a user still
 RURAL_HOUSEHOLD = (0.0370, 0.0164, 0.0011)
 INSURED = (1.00, 0.86, 0.42)  # weights, not chances: SIS takes as many as it is told to
 
@@ -92,7 +93,8 @@ def _chance(country: Country, people: People, moment: Moment, programme: str) ->
             chance = chance * _has_reniec_code(country)[moment.place][people.household]
         case "juntos":
             minors = np.bincount(people.household, weights=moment.here & (age < 19), minlength=len(people.head))
-            chance = _by_poverty(people, moment, YOUNG_HOUSEHOLD) * (minors > 0)[people.household]
+            young = np.where(minors > 0, 1.0, GROWN_HOUSEHOLD)
+            chance = _by_poverty(people, moment, YOUNG_HOUSEHOLD) * young[people.household]
         case "foncodes":
             rural = np.where(country.full_size < 20_000, 2.0, 0.7)
             chance = _by_poverty(people, moment, RURAL_HOUSEHOLD) * rural[moment.place][people.household]

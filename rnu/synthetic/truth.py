@@ -32,7 +32,14 @@ DIMENSIONS: Mapping[Unit, Mapping[str, tuple[str, ...]]] = {
     Unit.HOUSEHOLD: {"cse": CLASSES},
     Unit.INSTITUTION: {"nivel": LEVELS},
 }
-COLUMNS = ("sexo", "grupo_edad", "cse", "nivel")
+RULED = ("pension65", "juntos")  # programmes with a rule that the register can tell
+SITUATIONS = ("cumple", "no_cumple", "sin_cse", "no_encontrado")
+COLUMNS = ("sexo", "grupo_edad", "cse", "nivel", "situacion")
+
+
+def dimensions(programme: str, unit: Unit) -> Mapping[str, tuple[str, ...]]:
+    """What a programme's users are told apart by: by their situation only where the register can tell."""
+    return {**DIMENSIONS[unit], "situacion": SITUATIONS} if programme in RULED else DIMENSIONS[unit]
 
 
 @dataclass(slots=True)
@@ -64,6 +71,7 @@ class Truth:
 
     sources: Mapping[tuple[str, str], SourceTruth]  # (period, source)
     cells: pa.Table  # period, programme, ubigeo, the dimensions' columns (null where not of the cube), n
+    eligible: pa.Table  # period, programme, ubigeo, n: who meets the rule by the register, and is no user
     links: Links
 
     def totals(self) -> dict[str, dict[str, int]]:
@@ -75,8 +83,9 @@ class Truth:
         return out
 
     def write(self, out: Path) -> None:
-        """Write `truth_cells.parquet`, then `truth.json`: where that stands, all of it was written."""
+        """Write the tables, then `truth.json`: where that stands, all of it was written."""
         pq.write_table(self.cells, out / "truth_cells.parquet")
+        pq.write_table(self.eligible, out / "truth_eligible.parquet")
         document = {"sources": _by_period(self.sources), "totals": self.totals(), **self.links.as_json()}
         text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
         (out / "truth.json").write_text(text + "\n", encoding="utf-8")
@@ -90,26 +99,85 @@ def _by_period(sources: Mapping[tuple[str, str], SourceTruth]) -> dict[str, dict
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Register:
-    """What the household register says of each person of a block, once its bad and doubled rows are gone."""
+class Judged:
+    """Where a block's people stand to one programme's rule, by the register alone."""
 
-    found: Bool
+    told: Bool  # of persons: the register has a valid CSE (of the household's, where the household is judged)
+    meets: Bool
+    place: Int64  # of whoever is counted: a person's row, a household's first place; -1 where nobody is
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Register:
+    """What the household register says of a block's people, once its bad and doubled rows are gone."""
+
+    people: People
+    who: Int64  # of rows
     cse: Int8
-    valid: Bool  # on the period's last day
+    place: Int64
+    named: Bool  # whether a document stands there
+    valid: Bool  # the CSE, on the period's last day
+    age: Int64
 
     @classmethod
-    def of(cls, people: People, rows: Rows, habits: Habits, period: Period) -> Register:
-        """Each document's first good row."""
-        good = np.flatnonzero((rows.defect == UNBROKEN) & documented(people, rows.who, habits))
-        persons, first = np.unique(rows.who[good], return_index=True)
-        found = np.zeros(len(people), dtype=bool)
-        found[persons] = True
-        cse = np.full(len(people), Cse.BLANK, dtype=np.int8)
-        cse[persons] = rows.cse[good[first]]
-        today = day_number(period.last_day())
-        open_end = people.valid_until < 0
-        valid = (people.valid_from <= today) & (open_end | (people.valid_until >= today))
-        return cls(found, cse, valid[people.household])
+    def of(cls, people: People, rows: Rows, kept: Kept, period: Period) -> Register:
+        """The rows that count, on a period's last day."""
+        who, today = rows.who[kept.rows], day_number(period.last_day())
+        valid = (people.valid_from <= today) & ((people.valid_until < 0) | (people.valid_until >= today))
+        return cls(
+            people,
+            who,
+            rows.cse[kept.rows],
+            rows.place[kept.rows].astype(np.int64),
+            kept.documented,
+            valid[people.household][who],
+            ages(people.birth[who], period.last_day()),
+        )
+
+    @property
+    def found(self) -> Bool:
+        """Of persons: whether a document is in the register."""
+        found = np.zeros(len(self.people), dtype=bool)
+        found[self.who[self.named]] = True
+        return found
+
+    def official(self) -> tuple[Int8, Bool]:
+        """Of persons: the register's CSE, and whether it is valid."""
+        cse = np.full(len(self.people), Cse.BLANK, dtype=np.int8)
+        valid = np.zeros(len(self.people), dtype=bool)
+        cse[self.who[self.named]], valid[self.who[self.named]] = self.cse[self.named], self.valid[self.named]
+        return cse, valid
+
+    def judged(self, programme: str) -> Judged:
+        """Where everybody stands to a programme's rule."""
+        match programme:
+            case "pension65":
+                return self._persons((self.cse == Cse.POBRE_EXTREMO) & (self.age >= 65))
+            case "juntos":
+                return self._homes(self.cse <= Cse.POBRE_NO_EXTREMO, self.age < 19)
+            case _:
+                raise ValueError(f"the register cannot tell the rule of '{programme}'")
+
+    def _persons(self, test: Bool) -> Judged:
+        told, meets = np.zeros((2, len(self.people)), dtype=bool)
+        place = np.full(len(self.people), -1, dtype=np.int64)
+        own = self.who[self.named]
+        told[own], meets[own] = self.valid[self.named], (self.valid & test)[self.named]
+        place[own] = self.place[self.named]
+        return Judged(told, meets, place)
+
+    def _homes(self, poor: Bool, young: Bool) -> Judged:
+        """A household meets a condition if one of its rows does; who is in the same household stands alike."""
+        home, homes = self.people.household[self.who], len(self.people.head)
+        some = [np.bincount(home, test, homes) > 0 for test in (self.valid, self.valid & poor, young, self.named)]
+        told, any_poor, any_young, named = some
+        first = np.full(homes, np.iinfo(np.int64).max)
+        np.minimum.at(first, home, self.place)
+        of = self.people.household
+        place = np.where(named, first, -1)
+        head = np.zeros(len(self.people), dtype=bool)
+        head[self.people.head] = True  # a household is counted once, at its head
+        return Judged(told[of], (any_poor & any_young)[of], np.where(head, place[of], -1))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -213,10 +281,18 @@ class Tally:
         self.links = Links(Counter(), Counter(), Counter())
         self._users: dict[tuple[str, str], Int64] = {}  # of the block at hand
         self._counts = {
-            (str(p), s.id): np.zeros((len(country.districts), *_shape(units[s.id])), dtype=np.int64)
+            (str(p), s.id): np.zeros((len(country.districts), *_shape(s.programme, units[s.id])), dtype=np.int64)
             for p in periods
             for s in sources
             if s.kind is Kind.ROSTER
+        }
+
+        self._programmes = {s.id: s.programme for s in sources}
+        self._eligible = {
+            (str(p), s.id): np.zeros(len(country.districts), dtype=np.int64)
+            for p in periods
+            for s in sources
+            if s.programme in RULED
         }
 
     def counts(self, period: Period, source: str) -> NDArray[np.int64]:
@@ -229,7 +305,7 @@ class Tally:
         kept = _keep(truth, people, rows, habits)
         truth.roster_rows += len(kept.rows)
         truth.weight += len(kept.rows)
-        return Register.of(people, rows, habits, period)
+        return Register.of(people, rows, kept, period)
 
     def people(
         self, period: Period, source: Source, people: People, rows: Rows, habits: Habits, register: Register
@@ -245,11 +321,16 @@ class Tally:
         if unit is Unit.PERSON:
             self._link(period, truth.programme, len(people), who, rows.place[kept.rows], kept.documented)
         own = np.where(rows.cse[kept.rows] == Cse.BLANK, Cse.NO_CLASIFICADO, rows.cse[kept.rows])
-        cse = np.where(matched & register.valid[who], register.cse[who], own)
+        official, valid = register.official()
+        cse = np.where(matched & valid[who], official[who], own)
         at: tuple[NDArray[np.signedinteger], ...] = (cse,)
         if unit is Unit.PERSON:
             age = ages(people.birth[who], period.last_day())
             at = (people.female[who].astype(np.int8), np.searchsorted(BAND_STARTS, age, side="right"), cse)
+        if source.programme in RULED:
+            judged = register.judged(source.programme)
+            at = (*at, np.where(matched, np.where(judged.told, np.where(judged.meets, 0, 1), 2)[who], 3))
+            self._count_eligible(period, source, people, judged, who[matched])
         np.add.at(self.counts(period, source.id), (rows.place[kept.rows], *at), 1)
 
     def _link(self, period: Period, programme: str, people: int, who: Int64, place: Int32, documented: Bool) -> None:
@@ -268,6 +349,15 @@ class Tally:
         self.links.add(self._users)
         self._users.clear()
 
+    def _count_eligible(self, period: Period, source: Source, people: People, judged: Judged, users: Int64) -> None:
+        """Who meets the rule, and is not among the users that were found; of a household, nobody is."""
+        used = np.zeros(len(people), dtype=bool)
+        used[users] = True
+        if self._units[source.id] is Unit.HOUSEHOLD:
+            used = (np.bincount(people.household, used) > 0)[people.household]
+        left = judged.meets & (judged.place >= 0) & ~used
+        np.add.at(self._eligible[str(period), source.id], judged.place[left], 1)
+
     def schools(self, period: Period, source: Source, schools: Schools, rows: Rows, habits: Habits) -> None:
         """Count a roster of schools: it stands for their pupils."""
         truth = self.sources[str(period), source.id]
@@ -284,13 +374,28 @@ class Tally:
             self._cells(period, self.sources[period, source].programme, self._units[source], counts)
             for (period, source), counts in self._counts.items()
         ]
-        return Truth(self.sources, pa.concat_tables(tables), self.links)
+        eligible = [self._places(period, source, counts) for (period, source), counts in self._eligible.items()]
+        return Truth(self.sources, pa.concat_tables(tables), pa.concat_tables(eligible), self.links)
+
+    def _places(self, period: str, source: str, counts: Int64) -> pa.Table:
+        """One programme's eligible people by district, where there are any."""
+        place = np.flatnonzero(counts)
+        codes = np.array([d.code for d in self._country.districts])
+        n = len(place)
+        return pa.table(
+            {
+                "period": pa.array([period] * n, pa.string()),
+                "programme": pa.array([self._programmes[source]] * n, pa.string()),
+                "ubigeo": pa.array(codes[place], pa.string()),
+                "n": pa.array(counts[place], pa.int64()),
+            }
+        )
 
     def _cells(self, period: str, programme: str, unit: Unit, counts: NDArray[np.int64]) -> pa.Table:
         """One programme's cells that are not zero."""
         place, *at = np.nonzero(counts)
         codes = np.array([d.code for d in self._country.districts])
-        words = {name: np.array(w)[i] for (name, w), i in zip(DIMENSIONS[unit].items(), at, strict=True)}
+        words = {name: np.array(w)[i] for (name, w), i in zip(dimensions(programme, unit).items(), at, strict=True)}
         n = len(place)
         return pa.table(
             {
@@ -303,5 +408,5 @@ class Tally:
         )
 
 
-def _shape(unit: Unit) -> tuple[int, ...]:
-    return tuple(len(words) for words in DIMENSIONS[unit].values())
+def _shape(programme: str, unit: Unit) -> tuple[int, ...]:
+    return tuple(len(words) for words in dimensions(programme, unit).values())

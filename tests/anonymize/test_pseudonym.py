@@ -102,7 +102,8 @@ def person(number: int, **changed) -> dict:
 def test_a_roster_holds_its_columns_and_nothing_else():
     (row,) = roster([person(1)], COLUMNS)
     assert set(row) == {
-        *("programme", "row", "pseudonym", "place", "sex", "age", "cse", "cse_from", "cse_until", "weight", "nivel")
+        *("programme", "row", "pseudonym", "place", "sex", "age", "household"),
+        *("cse", "cse_from", "cse_until", "weight", "nivel"),
     }
     assert (row["age"], row["weight"], row["nivel"]) == (25, 1, "A")
     assert "QUISPE" not in str(row)

@@ -75,7 +75,7 @@ def figures(rows: list[dict]) -> set[Figure]:
         Figure(row["nombre_programa"], row["ubigeo"], row["distrito"], int(row["usuarios"]))
         for row in rows
         if row["ubigeo"] == DISTRICT
-        and {row["sexo"], row["grupo_edad"], row["cse"]} == {"total"}
+        and {row["sexo"], row["grupo_edad"], row["cse"], row["situacion"]} == {"total"}
         and row["usuarios"] not in (None, "")
     }
 

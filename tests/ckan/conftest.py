@@ -33,7 +33,7 @@ from tests.ckan.desk import (
 from tests.line.institution import PERIODS, House, found
 
 ORGANISATION, PREFIX = "pruebas", "prueba"
-CUBES = ("usuarios", "hogares", "alumnos")
+CUBES = ("usuarios", "hogares", "alumnos", "elegibles", "hogares-elegibles", "tasas")
 NAMES = [f"{PREFIX}-{cube}" for cube in CUBES]
 
 

@@ -6,7 +6,7 @@ import re
 import pytest
 import requests
 
-from tests.ckan.conftest import ORGANISATION, PREFIX
+from tests.ckan.conftest import CUBES, ORGANISATION, PREFIX
 
 pytestmark = [pytest.mark.portal, pytest.mark.usefixtures("served")]
 
@@ -26,6 +26,8 @@ pytestmark = [pytest.mark.portal, pytest.mark.usefixtures("served")]
         ("qali warma", "alumnos"),
         ("wasi mikuna", "alumnos"),
         ("alumno", "alumnos"),
+        ("filtraciones", "tasas"),
+        ("subcobertura", "elegibles"),
     ],
 )
 def test_a_visitor_finds_what_they_mean(visitor, asked, found):
@@ -41,9 +43,9 @@ def test_a_word_that_is_nowhere_finds_nothing(visitor):
     ("facet", "value", "found"),
     [
         ("vocab_rnu_programas", "Wasi Mikuna", ["alumnos"]),
-        ("vocab_rnu_programas", "Juntos", ["hogares"]),
-        ("vocab_rnu_niveles", "Distritos", ["alumnos", "hogares", "usuarios"]),
-        ("vocab_rnu_periodos", "2026-01", ["alumnos", "hogares", "usuarios"]),
+        ("vocab_rnu_programas", "Juntos", ["hogares", "hogares-elegibles", "tasas"]),
+        ("vocab_rnu_niveles", "Distritos", sorted(CUBES)),
+        ("vocab_rnu_periodos", "2026-01", sorted(CUBES)),
         ("vocab_rnu_periodos", "2020-01", []),
         ("tags", "educación", ["alumnos"]),
     ],
@@ -67,4 +69,4 @@ def test_a_period_is_a_month_in_words(visitor):
         fq=f"organization:{ORGANISATION}", **{"facet.field": ["vocab_rnu_periodos"], "rows": 0}
     )
     (item,) = answer["search_facets"]["vocab_rnu_periodos"]["items"]
-    assert (item["name"], item["display_name"], item["count"]) == ("2026-01", "enero de 2026", 3)
+    assert (item["name"], item["display_name"], item["count"]) == ("2026-01", "enero de 2026", len(CUBES))

@@ -59,11 +59,11 @@ def test_a_visitors_pages_are_there_and_in_spanish(portal, path):
     )
 
 
-def table_page(portal, visitor, level: str = "distrito", **asked) -> str:
+def table_page(portal, visitor, level: str = "distrito", cube: str = "usuarios", **asked) -> str:
     """The page of a level's table, as a visitor asks for it."""
-    resources = visitor.action.package_show(id=NAMES[0])["resources"]
+    resources = visitor.action.package_show(id=f"{PREFIX}-{cube}")["resources"]
     own = next(r["id"] for r in resources if r["rnu_nivel"] == level and r["rnu_papel"] == "serie")
-    page = requests.get(f"{portal.url}/dataset/{NAMES[0]}/resource/{own}", params=asked, timeout=60)
+    page = requests.get(f"{portal.url}/dataset/{PREFIX}-{cube}/resource/{own}", params=asked, timeout=60)
     assert page.status_code == 200
     return page.text
 
@@ -81,7 +81,7 @@ def test_a_table_is_shown_from_its_totals_and_narrowed_by_place(portal, visitor)
     assert {row[2] for row in first} == {"Tumbes"}  # programme, ubigeo, department, province, district, count
     # what is the same in every row is not repeated: ubigeo, department, province, district, count
     (zorritos,) = rows(table_page(portal, visitor, lugar="zorritos", nombre_programa="Pensión 65"))
-    totals = dict.fromkeys(("sexo", "grupo_edad", "cse"), "total")
+    totals = dict.fromkeys(("sexo", "grupo_edad", "cse", "situacion"), "total")
     asked = {"ubigeo": zorritos[0], "programa": "pension65", **totals}
     found = visitor.call_action("datastore_search", {"resource_id": f"{PREFIX}_usuarios_distrito", "filters": asked})
     (answer,) = found["records"]
@@ -91,6 +91,20 @@ def test_a_table_is_shown_from_its_totals_and_narrowed_by_place(portal, visitor)
         table_page(portal, visitor, "nacion", sexo="todos", nombre_programa="Pensión 65")
     )  # ubigeo, sex, count
     assert [row[1] for row in by_sex] == ["Hombre", "Mujer", "Total"]
+
+
+@pytest.mark.usefixtures("served")
+def test_rates_are_shown_with_their_parts_and_the_dataset_says_by_which_rule(portal, visitor):
+    first = rows(table_page(portal, visitor, "nacion", "tasas", nombre_programa="Pensión 65"))
+    found = visitor.call_action("datastore_search", {"resource_id": f"{PREFIX}_tasas_nacion", "limit": 1})
+    (answer,) = found["records"]
+    kinds = {field["id"]: field["type"] for field in found["fields"]}
+    assert [kinds[name] for name in ("tasa", "numerador", "porcentaje")] == ["text", "int8", "numeric"]
+    assert re.sub(r"\D", "", first[0][-2]) == str(answer["denominador"])
+    assert first[0][-1].replace(",", ".") == str(answer["porcentaje"])
+    page = html.unescape(requests.get(f"{portal.url}/dataset/{PREFIX}-tasas", timeout=60).text)
+    for words in ("La regla de cada programa", "Decreto Supremo 081-2011-PCM", "Sin tasas.", "De cada 100"):
+        assert words in page
 
 
 @pytest.mark.usefixtures("served")

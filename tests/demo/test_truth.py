@@ -11,6 +11,7 @@ from rnu.ledger import Ledger
 from rnu.settings import load
 
 DEMO = Path(__file__).parents[2] / "demo"
+SITUATIONS = ["cumple", "no_cumple", "sin_cse", "no_encontrado"]
 PERIODS = ("2026-01", "2026-02")
 
 pytestmark = pytest.mark.demo
@@ -68,18 +69,17 @@ def published(period: str, cube: str, level: str, ledger: Ledger) -> pd.DataFram
 @pytest.mark.parametrize("period", PERIODS)
 def test_every_number_shown_is_the_truth(ledger, period):
     settings = load(DEMO)
-    cells = pd.read_parquet(DEMO / "entregas" / "truth_cells.parquet")
-    cells = cells[cells["period"] == period]
+    files = {"users": "truth_cells.parquet", "eligible": "truth_eligible.parquet"}
     shown = 0
     for cube in settings.cubes:
+        cells = pd.read_parquet(DEMO / "entregas" / files[cube.counts])
+        cells = cells[cells["period"] == period]
         dims = [d.id for d in cube.dimension]
         here = cells[cells["programme"].isin(cube.programmes)]
         for level, digits in (("nacion", 0), ("departamento", 2), ("provincia", 4), ("distrito", 6)):
             place = here["ubigeo"].str[:digits] if digits else pd.Series("PE", index=here.index)
             rows = published(period, cube.id, level, ledger)
-            for broken_down in {
-                tuple(d for d in dims if r[d] != "total") for _, r in rows[dims].drop_duplicates().iterrows()
-            }:
+            for broken_down in sorted({tuple(d for d in dims if r[d] != "total") for r in rows.to_dict("records")}):
                 keys = ["programme", "ubigeo", *broken_down]
                 counted = here.assign(ubigeo=place).groupby(keys)["n"].sum()
                 mine = rows
@@ -98,6 +98,42 @@ def test_every_number_shown_is_the_truth(ledger, period):
                 assert (expected[mine["marca"].to_numpy() == "c"] > 0).all(), "a zero is withheld"
                 shown += int(is_shown.sum())
     assert shown > 1000
+
+
+@pytest.mark.parametrize("period", PERIODS)
+def test_every_rate_shown_is_the_truth(ledger, period):
+    cells, left = (
+        pd.read_parquet(DEMO / "entregas" / name).query(f"period == '{period}'")
+        for name in ("truth_cells.parquet", "truth_eligible.parquet")
+    )
+    shown = 0
+    for level, digits in (("nacion", 0), ("departamento", 2), ("provincia", 4), ("distrito", 6)):
+        rows = published(period, "tasas", level, ledger)
+        for row in rows[rows["marca"] == ""].to_dict("records"):
+            here = row["ubigeo"] if digits else ""
+            mine = cells[(cells["programme"] == row["programa"]) & cells["ubigeo"].str.startswith(here)]
+            n = mine.groupby("situacion")["n"].sum().reindex(SITUATIONS, fill_value=0)
+            eligible = left[(left["programme"] == row["programa"]) & left["ubigeo"].str.startswith(here)]["n"].sum()
+            found = n.sum() - n["no_encontrado"]
+            part, whole = {
+                "filtracion": (n["no_cumple"], n["cumple"] + n["no_cumple"]),
+                "subcobertura": (eligible, eligible + n["cumple"]),
+                "encontrados": (found, n.sum()),
+                "sin_cse": (n["sin_cse"], found),
+            }[row["tasa"]]
+            assert (int(row["numerador"]), int(row["denominador"])) == (part, whole), row
+            assert abs(float(row["porcentaje"]) - 100 * part / whole) < 0.0501
+            shown += 1
+    assert shown > 30
+
+
+def test_the_people_are_made_so_that_rates_are_of_this_world(ledger):
+    rates = published(PERIODS[0], "tasas", "nacion", ledger).set_index(["programa", "tasa"])["porcentaje"].astype(float)
+    assert set(rates.index.get_level_values(0)) == {"pension65", "juntos"}
+    assert 5 < rates["pension65", "filtracion"] < 30
+    assert 10 < rates["pension65", "subcobertura"] < 50
+    assert 5 < rates["juntos", "filtracion"] < 30
+    assert rates["juntos", "subcobertura"] > 50, "a third of poor households with children gets Juntos"
 
 
 def linked(period: str, table: str, ledger: Ledger) -> pd.DataFrame:

@@ -253,8 +253,11 @@ def demo_lines(demo: Path, period: str) -> list[str]:
         facts = {"rows": check["rows"], "set_aside": check["set_aside"]} | {n: intake.report[n] for n in names}
         facts |= {"roster": intake.report["roster_rows"], "weight": intake.report["weight"]}
         told.append(Step("check", source, 0, facts))
-    cells = pd.read_parquet(demo / "entregas" / "truth_cells.parquet").query("period == @period and n > 0")
+    files = {"users": "truth_cells.parquet", "eligible": "truth_eligible.parquet"}
+    counts = {}
     for cube in load(demo).cubes:
+        counts[cube.id] = cube.counts
+        cells = pd.read_parquet(demo / "entregas" / files[cube.counts]).query("period == @period and n > 0")
         own = cells[cells["programme"].isin(cube.programmes)]
         told.append(Step("aggregate", cube.id, 0, {"cells": len(own), "users": int(own["n"].sum())}))
     digest = ledger.releases(period=period)[-1].digest
@@ -270,5 +273,6 @@ def demo_lines(demo: Path, period: str) -> list[str]:
                 "not_broken_down": sum(row["no_desagregadas"] for row in own),
                 "crosses_dropped": len(private["protection"][f"{table['tabla']}/{programme}"]["drops"]),
             }
-            told.append(Step("protect", programme, 0, facts))
+            of_users = counts[table["tabla"]] == "users"
+            told.append(Step("protect", programme if of_users else f"{programme} eligible", 0, facts))
     return [line(step) for step in told]

@@ -151,7 +151,7 @@ def _make_small(config: Path) -> None:
     cubes, sources = config / "cubes.toml", config / "sources.toml"
     design = cubes.read_text()
     for pattern, small in (
-        (r"^crosses = \d", "crosses = 1"),
+        (r"^crosses = [1-9]", "crosses = 1"),
         (r"^year_month = 1", "year_month = 7"),
         (r'^programmes = \["sis", .*\]', 'programmes = ["sis", "pension65", "cunamas"]'),
     ):

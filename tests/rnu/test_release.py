@@ -10,13 +10,15 @@ from dataclasses import replace
 from datetime import datetime
 
 import frictionless
+import numpy as np
 import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from anonymize.tables import Drop, Mark
+from anonymize.eligibility import SITUATIONS
+from anonymize.tables import Dimension, Drop, Mark, SafeCells
 from rnu.errors import DisclosureRisk, ReviewRequired, SettingsError, StoreError
 from rnu.release.columns import Columns, plain
 from rnu.release.difference import difference
@@ -190,6 +192,23 @@ def test_quality_does_not_tell_a_national_total_that_the_tables_withhold():
     what = replace(what, tables=(ex.with_cells(what.tables[0], hidden), *what.tables[1:]))
     told = quality(what)["fuentes"][0]
     assert {told[key] for key in ("filas", "peso", "filas_del_padron", "en_padron_general")} == {"no se muestra"}
+
+
+def found_or_not(unfound: Mark):
+    """SIS by whether users meet the rule and were found; those who were not stand at the nation as `unfound` says."""
+    what, marks = ex.contents(), np.zeros((7, 5), dtype=np.uint8)
+    marks[0, [2, 3]] = unfound
+    shown = np.where(marks == Mark.SHOWN, np.full((7, 5), 20), -1)
+    safe = SafeCells(ex.GAZETTEER.tree(), (Dimension("situacion", SITUATIONS),), shown, marks, 5)
+    return replace(what, tables=(replace(what.tables[0], safe=safe), *what.tables[1:]))
+
+
+def test_quality_does_not_tell_who_was_found_where_the_tables_withhold_who_was_not():
+    told = quality(found_or_not(Mark.WITHHELD))["fuentes"][0]
+    assert (told["en_padron_general"], told["porcentaje_en_padron_general"]) == ("no se muestra", None)
+    assert (told["sin_documento"], told["filas_del_padron"]) == ("no se muestra", 89)
+    told = quality(found_or_not(Mark.SHOWN))["fuentes"][0]
+    assert told["en_padron_general"] == 80
 
 
 def test_coarse_never_touches_zero():

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from datetime import date
 
 import pytest
 
@@ -62,7 +63,7 @@ def test_the_defaults_come_in_six_really_different_shapes(home):
         ("cubes.toml", "contigo = 10", "contigo = 4", "can only be higher"),
         ("cubes.toml", "population_floor = 0", "population_floor = 500", "needs a population file"),
         ("cubes.toml", "year_month = 1", "year_month = 13", "a month is 1-12"),
-        ("cubes.toml", '"65_mas"]', '"65_mass"]', "did you mean '65_mas'"),
+        ("cubes.toml", 'cunamas = { grupo_edad = ["0_5"]', 'cunamas = { grupo_edad = ["0_55"]', "did you mean '0_5'"),
         ("cubes.toml", 'unit = "person"', 'unit = "household"', "counts another unit"),
         ("portals.toml", 'how = "folder"', 'how = "carpeta"', "folder"),
         ("portals.toml", "[institution]", "[institution", "not valid TOML"),
@@ -234,6 +235,8 @@ def test_a_period_is_a_year_and_a_month(wrong):
         ("{ distrito = -1 }", "level above"),
         ('{ distrito = ["sexx"] }', "did you mean 'sexo'"),
         ('{ provincia = ["sexo", "sexo"] }', "stands twice"),
+        ('{ distrito = { by = ["sexx"], crosses = 1 } }', "did you mean 'sexo'"),
+        ('{ distrito = ["situacion"] }', "'situacion' is not known"),
         ('{ distrito = "sexo" }', r"contigo\.distrito': input"),
         ('{ distrito = ["sexo", 3] }', r"contigo\.distrito': input"),
         ('{ provincia = ["sexo"], distrito = ["cse"] }', "breaks down by 'cse', and the level above does not"),
@@ -252,10 +255,74 @@ def test_a_programme_shows_fewer_crosses_than_the_others_where_its_design_says_s
     assert cube.crosses("pension65") == (2, 2, 1, 1)
 
 
+def test_a_level_may_show_several_breakdowns_of_a_programme_each_alone(home):
+    shown = 'contigo = { provincia = { by = ["sexo", "cse"], crosses = 1 } }'
+    change(home, "cubes.toml", "contigo = { provincia = 1, distrito = 0 }", shown)
+    cube = next(c for c in load(home).cubes if c.id == "usuarios")
+    assert cube.crosses("contigo") == (3, 3, 1, 1)
+    assert cube.broken_down("contigo")[2:] == (("sexo", "cse"),) * 2
+
+
+def test_a_period_takes_the_rule_in_force_on_its_cut_date(home):
+    programmes = {p.id: p for p in load(home).programmes}
+    assert [programmes["sis"].rule_on(day) is None for day in (date(2019, 11, 27), date(2019, 11, 28))] == [False, True]
+    assert [programmes["pension65"].rule_on(day) is None for day in (date(2011, 10, 18), date(2011, 10, 19))] == [
+        True,
+        False,
+    ]
+
+
+RULE = 'since = 2011-10-19\nnorm = "Decreto Supremo 081-2011-PCM y sus modificatorias"'
+
+
+@pytest.mark.parametrize(
+    ("former", "latter", "said"),
+    [
+        (RULE, RULE + "\nuntil = 2025-12-31", "nothing tells readers why"),
+        (RULE, RULE + "\nuntil = 2001-01-01", "ends before it begins"),
+        ("age = { low = 65 }", "age = { low = 65, high = 64 }", "fit nobody"),
+        ("age = { low = 65 }", "age = { lowest = 65 }", "did you mean 'low'"),
+        ('cse = ["pobre_extremo"]', 'cse = ["pobre_extrema"]', "did you mean 'pobre_extremo'"),
+        ('cse = ["pobre_extremo"]\nage = { low = 65 }', "", "asks for nothing"),
+    ],
+)
+def test_a_rule_that_cannot_be_is_named(home, former, latter, said):
+    change(home, "programmes.toml", former, latter)
+    with pytest.raises(SettingsError, match=said):
+        load(home)
+
+
+def test_no_day_has_two_rules(home):
+    second = 'age = { low = 65 }\n[[programme.rule]]\nsince = 2026-01-01\nnorm = "x"\ntext = "x"\nage = { low = 66 }'
+    change(home, "programmes.toml", "age = { low = 65 }", second)
+    with pytest.raises(SettingsError, match="two rules are in force on 2026-01-01"):
+        load(home)
+
+
+@pytest.mark.parametrize(
+    ("former", "latter", "said"),
+    [
+        ('programmes = ["pension65"]\ncategory', 'programmes = ["contigo"]\ncategory', "'contigo' is not known"),
+        ('{ id = "sin_cse"', '{ id = "sin_clase"', "categories are"),
+    ],
+)
+def test_situation_is_told_only_where_a_rule_is(home, former, latter, said):
+    change(home, "cubes.toml", former, latter)
+    with pytest.raises(SettingsError, match=said):
+        load(home)
+
+
+def test_situation_takes_the_place_of_what_the_rule_asks_for(home):
+    users, homes = load(home).cubes[:2]
+    assert [d.id for d in users.dimensions("sis")] == ["sexo", "grupo_edad", "cse"]
+    assert [d.id for d in users.dimensions("pension65")] == ["sexo", "situacion"]
+    assert [[d.id for d in homes.dimensions(id)] for id in ("juntos", "foncodes")] == [["situacion"], ["cse"]]
+
+
 def test_a_programme_is_broken_down_by_what_its_design_names_and_by_no_more_further_down(home):
     cube = next(c for c in load(home).cubes if c.id == "usuarios")
     assert cube.broken_down("sis") == (("sexo", "grupo_edad", "cse"),) * 4
-    assert cube.broken_down("pension65") == (("sexo", "cse"), ("sexo", "cse"), ("sexo",), ("sexo",))
+    assert cube.broken_down("pension65") == (("sexo", "situacion"),) * 4
     assert cube.broken_down("cunamas")[2:] == (("sexo", "cse"), ("sexo", "cse"))
 
 

@@ -177,8 +177,12 @@ def _place(source, cells):
 def inner_cells(
     settings: Settings, source: Source, counted: Counted, register: Counted, period: Period, inei: dict
 ) -> tuple[Counter, int]:
-    """(ubigeo, categories …) -> users, and how many of them stand in the register."""
+    """(ubigeo, categories …) -> users, and how many of them stand in the register.
+
+    Where the register can tell the programme's rule, the last category is a user's situation.
+    """
     pgh = settings.source("pgh")
+    facts = by_home(settings, register, period)
     known = {document: cells for cells, document in register.kept if document is not None}
     unit = settings.programme(source.programme).unit
     out, matched = Counter(), 0
@@ -194,17 +198,69 @@ def inner_cells(
         if official and _valid(pgh, official, period.last_day()):
             cse = pgh.codes.cse[official[pgh.fields.cse]]
         who = () if unit is Unit.HOUSEHOLD else _who(settings, source, cells, period.last_day())
-        out[(place, *who, cse)] += 1
+        situation = (_situation(source.programme, official, pgh, facts),) if source.programme in RULED else ()
+        out[(place, *who, cse, *situation)] += 1
     return out, matched
 
 
+RULED = ("pension65", "juntos")
+
+
+def by_home(settings: Settings, register: Counted, period: Period) -> dict:
+    """Household -> its members as the register has them: (age, CSE or None if it is not valid, place, document)."""
+    pgh, homes = settings.source("pgh"), {}
+    today = period.last_day()
+    for cells, document in register.kept:
+        cse = pgh.codes.cse[cells[pgh.fields.cse]] if _valid(pgh, cells, today) else None
+        member = (_age(settings, pgh, cells, today), cse, _place(pgh, cells), document)
+        homes.setdefault(cells["co_hogar"], []).append(member)
+    return homes
+
+
+def _situation(programme, official, pgh, homes):
+    if official is None:
+        return "no_encontrado"
+    members = homes[official["co_hogar"]]
+    if programme == "pension65":
+        number = (pgh.codes.document_type[official["in_doc_nacimiento"]], official["nu_doc_nacimiento"].strip().upper())
+        own = number[0], number[1].zfill(8) if number[0] == "dni" else number[1]
+        members = [m for m in members if m[3] == own]
+    if not any(cse for _, cse, *_ in members):
+        return "sin_cse"
+    return "cumple" if meets(programme, members) else "no_cumple"
+
+
+def meets(programme: str, members: list) -> bool:
+    """Whether a person (one member) or a household meets the rule, by the register's rows."""
+    if programme == "pension65":
+        return any(age >= 65 and cse == "pobre_extremo" for age, cse, *_ in members)
+    poor = any(cse in ("pobre_extremo", "pobre_no_extremo") for _, cse, *_ in members)
+    return poor and any(age < 19 for age, *_ in members)
+
+
+def eligible(settings: Settings, programme: str, users: Counted, register: Counted, period: Period) -> Counter:
+    """Place -> who meets a programme's rule by the register and is none of its users."""
+    ours = {document for _, document in users.kept if document is not None}
+    homes, found = by_home(settings, register, period), Counter()
+    units = [[m] for members in homes.values() for m in members] if programme == "pension65" else list(homes.values())
+    for members in units:
+        documents = {document for *_, document in members if document is not None}
+        if documents and not documents & ours and meets(programme, members):
+            found[min(place for _, _, place, _ in members)] += 1
+    return found
+
+
 def _who(settings, source, cells, today):
+    age = _age(settings, source, cells, today)
+    band = next(name for low, high, name in BANDS if low <= age <= high)
+    return source.codes.sex[cells[source.fields.sex]], band
+
+
+def _age(settings, source, cells, today):
     schema = json.loads((settings.home / "schemas" / source.schema).read_text(encoding="utf-8"))
     pattern = next(f["format"] for f in schema["fields"] if f["name"] == source.fields.birth_date)
     born = datetime.strptime(cells[source.fields.birth_date], pattern).date()
-    age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
-    band = next(name for low, high, name in BANDS if low <= age <= high)
-    return source.codes.sex[cells[source.fields.sex]], band
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
 def _valid(pgh: Source, cells: dict, today: date) -> bool:

@@ -2,14 +2,15 @@
 
 import importlib.util
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 from frictionless import Schema
 
-from rnu.settings import Kind, Unit, load
+from rnu.settings import Ages, Kind, Unit, load
 from rnu.synthetic.layouts import LAYOUTS
-from rnu.synthetic.truth import BAND_STARTS, DIMENSIONS
+from rnu.synthetic.truth import BAND_STARTS, RULED, dimensions
 from tests.synthetic import recount
 
 HOME = Path(__file__).parents[2]
@@ -69,7 +70,15 @@ def test_every_column_a_source_names_is_in_its_schema(source):
     names = {field["name"] for field in schema(source)["fields"]}
     fields = source.fields
     used = {fields.document_type, fields.document_number, fields.sex, fields.birth_date, fields.place_name, fields.cse}
-    used |= {fields.cse_from, fields.cse_until, fields.weight, fields.active, *fields.place, *source.keep}
+    used |= {
+        fields.cse_from,
+        fields.cse_until,
+        fields.weight,
+        fields.active,
+        fields.household,
+        *fields.place,
+        *source.keep,
+    }
     assert used - {""} <= names
 
 
@@ -109,10 +118,35 @@ def test_made_up_deliveries_keep_to_what_the_configuration_says():
 
 def test_the_truth_has_the_cubes_own_categories():
     for cube in SETTINGS.cubes:
-        assert {d.id: tuple(c.id for c in d.category) for d in cube.dimension} == DIMENSIONS[cube.unit]
+        for programme in cube.programmes:
+            known = dimensions(programme, cube.unit)
+            own = {d.id: tuple(c.id for c in d.category) for d in cube.dimensions(programme)}
+            assert own == {id: known[id] for id in own}
     ages = next(d for c in SETTINGS.cubes for d in c.dimension if d.column == "age")
     assert tuple(c.low for c in ages.category) == (0, *BAND_STARTS)
     assert [c.high for c in ages.category] == [low - 1 for low in BAND_STARTS] + [None]
+
+
+def test_the_truth_judges_by_the_rules_in_force():
+    """What the truth knows of rules, it knows by heart: here is where the two are held against each other."""
+    day = date(2026, 1, 31)
+    rules = {p.id: rule for p in SETTINGS.programmes if (rule := p.rule_on(day))}
+    assert set(rules) == set(RULED)
+    assert (rules["pension65"].cse, rules["pension65"].age, rules["pension65"].member) == (
+        ("pobre_extremo",),
+        Ages(low=65),
+        None,
+    )
+    assert (rules["juntos"].cse, rules["juntos"].age, rules["juntos"].member) == (
+        ("pobre_extremo", "pobre_no_extremo"),
+        None,
+        Ages(high=18),
+    )
+
+
+def test_every_programme_has_a_rule_or_says_why_not():
+    for programme in SETTINGS.programmes:
+        assert programme.rule_on(date(2026, 1, 31)) or programme.why_not.endswith("."), programme.id
 
 
 def test_the_list_of_places_is_what_the_script_makes_of_the_package():

@@ -12,7 +12,7 @@ import pytest
 from rnu.settings import Kind, Period, load
 from rnu.synthetic import generate
 from rnu.synthetic.layouts import LAYOUTS
-from rnu.synthetic.truth import DIMENSIONS
+from rnu.synthetic.truth import RULED, dimensions
 from rnu.ubigeo import Gazetteer
 from tests.synthetic import recount
 
@@ -95,12 +95,23 @@ def test_every_inner_cell_is_what_a_small_reader_counts(out, truth, counted, per
     source = SETTINGS.source(id)
     inei = {row["reniec"]: row["ubigeo"] for row in recount.places(HOME)}
     found, matched = recount.inner_cells(SETTINGS, source, counted[period, id], counted[period, "pgh"], period, inei)
-    dimensions = list(DIMENSIONS[SETTINGS.programme(source.programme).unit])
+    named = list(dimensions(source.programme, SETTINGS.programme(source.programme).unit))
     cells = pq.read_table(out / "truth_cells.parquet").to_pylist()
     mine = [c for c in cells if (c["period"], c["programme"]) == (str(period), source.programme)]
-    assert found == Counter({(c["ubigeo"], *(c[d] for d in dimensions)): c["n"] for c in mine})
+    assert found == Counter({(c["ubigeo"], *(c[d] for d in named)): c["n"] for c in mine})
     assert matched == truth["sources"][str(period)][id]["matched"]
     assert sum(found.values()) == truth["totals"][str(period)][source.programme]
+
+
+@pytest.mark.parametrize("period", PERIODS, ids=str)
+@pytest.mark.parametrize("programme", RULED)
+def test_who_is_eligible_and_no_user_is_what_a_small_reader_counts(out, counted, period, programme):
+    id = next(s.id for s in SETTINGS.sources if s.programme == programme)
+    found = recount.eligible(SETTINGS, programme, counted[period, id], counted[period, "pgh"], period)
+    rows = pq.read_table(out / "truth_eligible.parquet").to_pylist()
+    mine = {r["ubigeo"]: r["n"] for r in rows if (r["period"], r["programme"]) == (str(period), programme)}
+    assert found == mine
+    assert sum(mine.values()) > 40
 
 
 def test_every_kind_of_defect_happens_somewhere(truth):

@@ -62,7 +62,8 @@ def choices(columns: Sequence[Node], package: Node, asked: Mapping[str, str]) ->
     for column in columns:
         if column.get("categories") and column["name"] != MARK:
             values = [(value["value"], value["label"]) for value in column["categories"]]
-            default = TOTAL if dict(values).get(TOTAL) != NO_TOTAL else ALL
+            # a rate has no total, and a table of pairs has none but for rosters that did not come
+            default = TOTAL if dict(values).get(TOTAL, NO_TOTAL) != NO_TOTAL else ALL
             found.append(_choice(column["name"], column["title"], values, default, asked))
     return tuple(found)
 
@@ -117,9 +118,11 @@ def _row(record: Node, columns: Sequence[Node]) -> tuple[str, ...]:
     *others, count = columns
     said = [_label(column, record[column["name"]]) for column in others]
     number = record[count["name"]]
-    return (*said, MARK_WORDS.get(record[MARK], "") if number is None else words.number(number))
+    return (*said, MARK_WORDS.get(record[MARK], "") if number is None else words.figure(number))
 
 
-def _label(column: Node, value: str | None) -> str:
+def _label(column: Node, value: str | int | None) -> str:
+    if isinstance(value, int):
+        return words.number(value)
     labels = {one["value"]: one["label"] for one in column.get("categories", ())}
     return "Total" if value == TOTAL else labels.get(value or "", value or "")

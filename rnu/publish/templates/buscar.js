@@ -58,7 +58,10 @@
     });
     const box = element("div", "", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Totales de " + district });
     box.append(table);
-    sheet.replaceChildren(box);
+    const said = (found.tasas[code] || []).map((sentence) => element("li", sentence));
+    const list = element("ul");
+    list.append(...said);
+    sheet.replaceChildren(box, ...(said.length ? [list] : []));
     notice.textContent = "Totales de " + district + ", " + province + ", " + department + ".";
   }
 

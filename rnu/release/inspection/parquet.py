@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rnu.release.formats import ROWS_PER_GROUP
+from rnu.release.inspection.kinds import texts_of
 from rnu.release.inspection.risk import risk
 
 
 def inspect_groups(path: Path, file: str, frame: pd.DataFrame) -> None:
     """Groups of a fixed size and no declared order; in each only what its rows say."""
-    text = [*frame.columns[:-2], frame.columns[-1]]
+    text = texts_of(frame)
     with pq.ParquetFile(path, read_dictionary=text) as parquet:
         metadata = parquet.metadata
         sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]

@@ -12,6 +12,7 @@ import pandas as pd
 from python_calamine import CalamineWorkbook
 
 from rnu.release.formats import NOTES_SHEET
+from rnu.release.inspection.kinds import texts_of
 from rnu.release.inspection.risk import risk
 
 HASH = re.compile(r"(?<![0-9A-Za-z])(?=[0-9a-fA-F]*[0-9])[0-9a-fA-F]{16,}(?![0-9A-Za-z])")
@@ -37,7 +38,7 @@ def looks_like_a_person(text: str) -> bool:
 
 def inspect_columns(file: str, frame: pd.DataFrame) -> None:
     """No text column of a table has such a text."""
-    for column in (*frame.columns[:-2], frame.columns[-1]):
+    for column in texts_of(frame):
         for text in frame[column].unique():
             if looks_like_a_person(text):
                 row = int((frame[column] == text).to_numpy().argmax()) + 2
