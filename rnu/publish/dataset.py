@@ -18,7 +18,7 @@ from rnu.release.columns import LEVEL_TITLES, MARK, NOT_DELIVERED, RATES
 from rnu.release.describe import DATA, MEDIA_TYPES, certificate_path
 from rnu.release.formats import FORMATS
 from rnu.release.manifest import manifest
-from rnu.release.read import dimensions, levels, read_json, read_table, read_text_table, table_path, totals
+from rnu.release.read import dimensions, levels, linked, read_json, read_table, read_text_table, table_path, totals
 from rnu.settings import EVERY_PROGRAMME, Institution
 from rnu.ubigeo import LEVELS
 
@@ -279,7 +279,7 @@ def headlines(folder: Path, id: str) -> dict[str, tuple[str, int | str]]:
     """
     frame = read_table(folder, id, "nacion")
     whole = totals(frame)
-    if len(whole) == len(frame) or (whole[MARK] != NOT_DELIVERED).any():
+    if id not in linked(folder) or len(whole) == len(frame) or (whole[MARK] != NOT_DELIVERED).any():
         rows = zip(whole["programa"], whole["nombre_programa"], whole.iloc[:, -2], whole[MARK], strict=True)
         return {programme: (name, mark or int(n)) for programme, name, n, mark in rows}
     (breakdown,) = dimensions(frame)
