@@ -14,11 +14,7 @@ from datetime import date
 import ibis
 import ibis.expr.types as ir
 
-MEETS = "cumple"
-FAILS = "no_cumple"
-UNCLASSIFIED = "sin_cse"  # found in the register, which has no valid CSE: nobody can tell
-NOT_FOUND = "no_encontrado"
-SITUATIONS = (MEETS, FAILS, UNCLASSIFIED, NOT_FOUND)
+from anonymize.situations import FAILS, MEETS, NOT_FOUND, UNCLASSIFIED
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,14 +41,12 @@ def chart(found: Comparison) -> str:
 
 
 def _curves(found: Comparison, level: str) -> dict[str, Curve]:
-    """For every programme, the share of its figures that each design does not show at a level."""
+    """For every programme's table, the share of its figures that each design does not show at a level."""
     depth = LEVELS.index(level)
-    curves: dict[str, list[float | None]] = {}
-    for design in found.measured:
-        for one in design:
-            share = None if one.levels is None else one.levels[depth].share_unshown
-            curves.setdefault(one.programme, []).append(share)
-    return {programme: tuple(shares) for programme, shares in curves.items()}
+    return {
+        label: tuple(None if one.levels is None else one.levels[depth].share_unshown for one in same)
+        for label, same in zip(found.labels, zip(*found.measured, strict=True), strict=True)
+    }
 
 
 def _axis(names: Sequence[str]) -> tuple[str, list[str]]:

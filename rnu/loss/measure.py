@@ -37,6 +37,13 @@ class Comparison:
     names: tuple[str, ...]  # `today` first
     measured: tuple[tuple[Measured, ...], ...]
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What each programme's table is called: by its programme, and by its cube where a programme stands in two."""
+        tables = self.measured[0]
+        twice = {t.programme for t in tables if sum(t.programme == other.programme for other in tables) > 1}
+        return tuple(f"{t.cube}/{t.programme}" if t.programme in twice else t.programme for t in tables)
+
     def as_json(self) -> dict[str, Any]:
         """For a machine."""
         designs = [
@@ -50,11 +57,11 @@ class Comparison:
         width = [max(len(name), 18) for name in self.names]
         head = "".join(f"   {name:>{w}}" for name, w in zip(self.names, width, strict=True))
         out = [f"Tried on {self.period}; nothing was kept. Cells not shown, and the share of all users in them:"]
-        out.append(f"  {'':14} {'':12}{head}")
-        for same in zip(*self.measured, strict=True):
+        out.append(f"  {'':24} {'':12}{head}")
+        for label, same in zip(self.labels, zip(*self.measured, strict=True), strict=True):
             for depth, level in enumerate(LEVELS):
                 cells = "".join(f"   {_cell(one, depth):>{w}}" for one, w in zip(same, width, strict=True))
-                out.append(f"  {same[0].programme if not depth else '':14} {level:12}{cells}")
+                out.append(f"  {'' if depth else label:24} {level:12}{cells}")
         return out
 
 

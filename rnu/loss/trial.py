@@ -109,7 +109,20 @@ def _with_crosses(cube: Cube, change: Change) -> Cube:
     for level in cube.level:
         most = min(most, change.value if level.id == change.key else level.crosses)
         levels.append(replace(level, crosses=most))
-    return replace(cube, level=tuple(levels))
+    cube = replace(cube, level=tuple(levels))
+    for programme in cube.coarser:
+        cube = _in_order(cube, programme)
+    return cube
+
+
+def _in_order(cube: Cube, programme: str) -> Cube:
+    """A cube in which no level shows more crosses of a programme than the level above."""
+    own, most = dict(cube.coarser[programme]), len(cube.dimension)
+    for level, crosses in zip(cube.level, cube.crosses(programme), strict=True):
+        most = min(most, crosses)
+        if crosses > most:
+            own[level.id] = most
+    return replace(cube, coarser={**cube.coarser, programme: own})
 
 
 def _coarser(cube: Cube, change: Change) -> Cube:

@@ -165,7 +165,7 @@ class Dataset:
 
     def certificates(self) -> tuple[tuple[str, str], ...]:
         """Name of each programme, and where the newest release's certificate of it lies, from the portal's address."""
-        paths = [(total.name, certificate_path(self.id, total.programme)) for total in self.totals[-1][1]]
+        paths = [(name, certificate_path(self.id, programme)) for programme, name in self.programmes]
         there = manifest(self.latest.folder)
         return tuple((name, f"releases/{self.latest.digest}/{path}") for name, path in paths if path in there)
 

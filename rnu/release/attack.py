@@ -44,6 +44,7 @@ class Fact:
     categories: Mapping[str, str]  # dimension -> category; a dimension that is missing is not broken down
     count: int
     where: str  # file and line
+    cube: str = ""  # empty: a figure from elsewhere, which is of the programme's first table, that of its users
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ def attack_release(
     before = [(release_of(one), list(shown_facts(one))) for one in earlier]
     tried, changes, allowed = list[Tried](), list[Change](), 0
     for table in tables(folder):
-        facts, finder = _own(table, given), Finder.of(table.public, divided)
+        of_users = table.programme not in {one.programme for one in tried}
+        facts, finder = _own(table, given if of_users else []), Finder.of(table.public, divided)
         for release, published in before:
             own = _own(table, published)
             agree = all(finder.now(one) in (None, one.count) for one in own)
@@ -132,6 +134,7 @@ def _own(table: Table, facts: Sequence[Fact]) -> list[Fact]:
         fact
         for fact in facts
         if fact.programme == table.programme
+        and fact.cube in ("", table.cube)
         and all(name in names or category == TOTAL for name, category in fact.categories.items())
     ]
 
@@ -208,7 +211,7 @@ def shown_facts(folder: Path) -> Iterator[Fact]:
             rows = zip(shown["programa"], shown[PLACE], *(shown[n] for n in names), shown.iloc[:, -2], strict=True)
             for number, (programme, place, *categories, count) in zip(shown.index, rows, strict=True):
                 where = f"{folder}: {cube}, row {int(number) + 2}"
-                yield Fact(programme, place, dict(zip(names, categories, strict=True)), counted(count), where)
+                yield Fact(programme, place, dict(zip(names, categories, strict=True)), counted(count), where, cube)
 
 
 def read_facts(path: Path) -> list[Fact]:

@@ -157,8 +157,10 @@ def _public(folder: Path, cube: str, programme: str, frames: Sequence[pd.DataFra
 def _rows(claim: Claim, programme: str, frames: Sequence[pd.DataFrame]) -> Iterator[tuple[tuple[str, ...], str, str]]:
     columns = [axis.column for axis in claim.axes]
     for frame in frames:
-        if columns != [PLACE, *dimensions(frame)] or claim.count != frame.columns[-2]:
-            raise ValueError("they have other columns")
         own = frame[frame["programa"] == programme]
+        # a programme may have fewer breakdowns than its cube: the others' columns say nothing but `total`
+        named = [d for d in dimensions(frame) if d in columns or (own[d] != TOTAL).any()]
+        if columns != [PLACE, *named] or claim.count != frame.columns[-2]:
+            raise ValueError("they have other columns")
         codes = zip(*(own[column].tolist() for column in columns), strict=True)
         yield from zip(codes, own[claim.count].tolist(), own[MARK].tolist(), strict=True)

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from python_calamine import CalamineError, CalamineWorkbook
 
-from anonymize.eligibility import NOT_FOUND
+from anonymize.situations import NOT_FOUND
 from anonymize.tables import TOTAL
 from rnu.errors import DisclosureRisk, NotARelease, SettingsError, StoreError
 from rnu.release.columns import MARK, plain
@@ -91,7 +91,7 @@ def findings(folder: Path) -> Iterator[DisclosureRisk]:
         thresholds = _thresholds(folder)
         words = {cube: Words.of(folder, cube) for cube in thresholds}
         again = ((f"{DATA}/{name}.csv", partial(_inspect_rates, folder, name, frames)) for name in rates)
-        checks: list[tuple[str, Callable[[], None]]] = [*_checks(folder, frames, thresholds, words), *again]
+        checks: list[tuple[str, Callable[[], None]]] = [*again, *_checks(folder, frames, thresholds, words)]
     except DisclosureRisk as error:
         yield error
     except UNREADABLE as error:

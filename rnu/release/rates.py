@@ -13,7 +13,7 @@ from functools import reduce
 
 import pandas as pd
 
-from anonymize.eligibility import FAILS, MEETS, NOT_FOUND, UNCLASSIFIED
+from anonymize.situations import FAILS, MEETS, NOT_FOUND, UNCLASSIFIED
 from anonymize.tables import TOTAL
 from rnu.release.columns import MARK, Column, Columns
 from rnu.release.model import Contents, ProgrammeTable

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from anonymize.eligibility import NOT_FOUND
+from anonymize.situations import NOT_FOUND
 from anonymize.tables import TOTAL, Drop, Mark
 from rnu.release.columns import MARK, NOT_DELIVERED
 from rnu.release.describe import cubes_of

@@ -12,8 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from string import Formatter
 
-from anonymize.eligibility import SITUATIONS
 from anonymize.policy import MOST, MOST_LINKED
+from anonymize.situations import SITUATIONS
 from rnu.errors import SettingsError
 from rnu.settings.suggestion import did_you_mean
 from rnu.settings.types import (

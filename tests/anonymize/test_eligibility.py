@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from anonymize.aggregate import aggregate, cse
-from anonymize.eligibility import FAILS, MEETS, NOT_FOUND, UNCLASSIFIED, Rule, Years, eligible
+from anonymize.eligibility import Rule, Years, eligible
+from anonymize.situations import FAILS, MEETS, NOT_FOUND, UNCLASSIFIED
 
 CUT = date(2026, 1, 31)
 OLD_AND_POOR = Rule("p", cse=("extreme",), age=Years(low=65))

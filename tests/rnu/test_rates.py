@@ -12,16 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anonymize.eligibility import SITUATIONS
+from anonymize.situations import SITUATIONS
 from anonymize.tables import Dimension, Mark, SafeCells, add_margins
 from rnu.errors import DisclosureRisk, SettingsError
+from rnu.release.attack import attack_release
 from rnu.release.build import build
 from rnu.release.columns import Columns
 from rnu.release.formats import write_csv, write_parquet, write_xlsx
 from rnu.release.inspect import inspect, inspect_attacked
 from rnu.release.model import Contents, ProgrammeTable
-from rnu.release.rates import percentage
+from rnu.release.rates import percentage, rates
 from rnu.release.read import cubes, rates_of, read_table, read_text_table
+from rnu.release.table import published
 from rnu.settings import Category, CubeDimension, Rates, Rule
 from rnu.ubigeo import LEVELS
 from tests.rnu import release_examples as ex
@@ -46,14 +48,17 @@ def safe(counts, marks=None, dimensions=BY_SITUATION) -> SafeCells:
     return SafeCells(places, dimensions, np.where(held == Mark.SHOWN, values, -1), held, 5)
 
 
-def contents(users: SafeCells, eligible: SafeCells | None, period: str = "2026-01", **changes) -> Contents:
+def contents(
+    users: SafeCells, eligible: SafeCells, period: str = "2026-01", *, certified: bool = True, **changes
+) -> Contents:
     counted = ex.cube("usuarios", programmes=("pension", "sis"), dimension=(SITUATION,))
     counted = replace(counted, dimension=(replace(SITUATION, programmes=("pension",)),))
     left = ex.cube("elegibles", programmes=("pension",), dimension=(), counts="eligible")
+    table = ex.delivered if certified else ProgrammeTable
     tables = (
-        ProgrammeTable(counted, PENSION, users),
-        ProgrammeTable(counted, OTHER, safe([20, 30, 40], dimensions=())),
-        ProgrammeTable(left, PENSION, eligible),
+        table(counted, PENSION, users),
+        table(counted, OTHER, safe([20, 30, 40], dimensions=())),
+        table(left, PENSION, eligible),
     )
     return ex.contents(period, tables=tables, quality=(), **{"rates": WORDS, **changes})
 
@@ -75,9 +80,24 @@ def release(tmp_path):
 
 
 def told(folder: Path, level: str) -> dict[tuple[str, str], tuple[str, ...]]:
-    frame = read_text_table(folder / "datos" / f"tasas_{level}.csv")
+    return by_place(read_text_table(folder / "datos" / f"tasas_{level}.csv"))
+
+
+def by_place(frame: pd.DataFrame) -> dict[tuple[str, str], tuple[str, ...]]:
     cells = frame[["numerador", "denominador", "porcentaje", "marca"]].itertuples(index=False, name=None)
     return dict(zip(zip(frame["ubigeo"], frame["tasa"], strict=True), cells, strict=True))
+
+
+def made(what: Contents, level: str) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The rates of one level, as text, without a file."""
+    frames = {
+        (cube.id, level): published(
+            [t for t in what.tables if t.cube.id == cube.id], level, what.period, ex.GAZETTEER, COLUMNS.of(cube, level)
+        )
+        for cube in (what.tables[0].cube, what.tables[-1].cube)
+    }
+    found = rates(what, frames, level, COLUMNS.of_rates(level))
+    return by_place(found.astype("string").fillna("").astype(str))
 
 
 def test_rates_stand_beside_their_numerators_and_denominators(release):
@@ -141,15 +161,15 @@ PARTS = {
 SHOWN_FOR = {"encontrados": ("total", "no_encontrado"), "sin_cse": ("total", "no_encontrado", "sin_cse")}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.lists(st.integers(0, 40), min_size=5, max_size=5), min_size=3, max_size=3),
     st.lists(st.lists(MARKS, min_size=6, max_size=6), min_size=PLACES, max_size=PLACES),
 )
-def test_a_rate_is_shown_where_all_its_cells_are_and_is_what_they_say(tmp_path_factory, counts, marks):
+def test_a_rate_is_shown_where_all_its_cells_are_and_is_what_they_say(counts, marks):
     users = safe([row[:4] for row in counts], [row[:5] for row in marks])
     left = safe([row[4] for row in counts], [row[5] for row in marks], ())
-    folder = written(tmp_path_factory.mktemp("property") / "release", contents(users, left))
+    what = contents(users, left, certified=False)
     true = add_margins(np.array([row[:4] for row in counts]), ex.GAZETTEER.tree())
     beside = add_margins(np.array([row[4] for row in counts]), ex.GAZETTEER.tree())
     expected: dict[str, dict] = {level: {} for level in LEVELS}
@@ -171,7 +191,7 @@ def test_a_rate_is_shown_where_all_its_cells_are_and_is_what_they_say(tmp_path_f
                 part = sum(count[cell] for cell in above)
                 row = (str(part), str(whole), f"{(2000 * part + whole) // (2 * whole) / 10:.1f}", "")
             expected[level][code, rate] = row
-    assert {level: told(folder, level) for level in LEVELS} == expected
+    assert {level: made(what, level) for level in LEVELS} == expected
 
 
 def test_halves_are_rounded_upwards_in_whole_numbers():
@@ -210,13 +230,33 @@ def test_inspection_works_every_rate_out_again(release, change, said):
 
 def test_a_rate_of_a_withheld_cell_is_found(tmp_path):
     marks = np.zeros((PLACES, 5), dtype=int)
-    marks[-1, [0, 1]] = marks[-3, [0, 1]] = Mark.WITHHELD
-    folder = written(tmp_path / "release", contents(safe(USERS, marks), safe(LEFT, dimensions=())))
-    assert told(folder, "distrito")["180201", "filtracion"] == ("", "", "", "c")
+    marks[4:6, 0:2] = Mark.WITHHELD  # of the two districts of one province
+    users = safe([[60, 20, 10, 10], [7, 3, 0, 0], [0, 0, 6, 5]], marks)
+    folder = written(tmp_path / "release", contents(users, safe(LEFT, dimensions=())))
+    inspect(folder)
+    assert told(folder, "distrito")["180101", "filtracion"] == ("", "", "", "c")
     path = folder / "datos" / "tasas_distrito.csv"
     path.write_text(path.read_text().replace("filtracion,,,,c", "filtracion,20,80,25.0,"))
     with pytest.raises(DisclosureRisk, match="not what the shown cells make it"):
         inspect(folder)
+
+
+def test_a_figure_of_one_cube_is_none_of_another(tmp_path):
+    """An earlier release's count of who is eligible is not one of users: held against them it would contradict."""
+    again = [
+        written(tmp_path / name, contents(safe(USERS), safe(LEFT, dimensions=()), revision=revision))
+        for name, revision in (("first", 1), ("second", 2))
+    ]
+    found = attack_release(again[1], earlier=again[:1])
+    assert [(one.cube, one.programme, one.disagree) for one in found.tables] == [
+        ("usuarios", "pension", 0),
+        ("usuarios", "sis", 0),
+        ("elegibles", "pension", 0),
+    ]
+    assert found.stands
+    known = tmp_path / "known.csv"
+    known.write_text("programa,ubigeo,n\npension,PE,118\n")
+    assert [one.disagree for one in attack_release(again[1], known=[known]).tables] == [0, 0, 0]
 
 
 def test_formats_that_disagree_are_found(release):

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from anonymize.eligibility import SITUATIONS
+from anonymize.situations import SITUATIONS
 from anonymize.tables import Dimension, Drop, Mark, SafeCells
 from rnu.errors import DisclosureRisk, ReviewRequired, SettingsError, StoreError
 from rnu.release.columns import Columns, plain

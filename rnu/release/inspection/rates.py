@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from anonymize.eligibility import NOT_FOUND
+from anonymize.situations import NOT_FOUND
 from anonymize.tables import TOTAL
 from rnu.release.columns import MARK, RATES
 from rnu.release.inspection.risk import risk
