@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,25 +24,36 @@ CELLS, CERTIFICATE, REPORT, PRIVATE = "cells.csv", "certificate.json", "report.j
 MARK = "mark"
 
 
-def write(out: Path, table: Table, safe: SafeCells, certificate: Certificate, private: Mapping[str, Any]) -> None:
-    """Write a folder whole, or not at all. StoreError if something stands there already."""
+@contextmanager
+def new(out: Path) -> Iterator[Path]:
+    """A folder to write into, that gets its name when all is done, or vanishes where it is not.
+
+    StoreError if something stands there already, before any work is done.
+    """
+    out = out.resolve()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise StoreError("there is something in the folder already", where=str(out), remedy="name another, or empty it")
     half = out.with_name(f".{out.name}.half")
-    shutil.rmtree(half, ignore_errors=True)
     try:
-        (half / PRIVATE).mkdir(parents=True)
-        _write_cells(half / CELLS, table, safe)
-        (half / CERTIFICATE).write_text(written(table.axes, table.spec.count, safe, certificate, {}), "utf-8")
-        _write_json(half / REPORT, _report(safe, certificate))
-        _write_json(half / PRIVATE / REPORT, private)
-        (half / PRIVATE).chmod(0o700)
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir(parents=True)
+        yield half
         if out.exists():
             out.rmdir()
         half.rename(out)
     except OSError as error:
-        shutil.rmtree(half, ignore_errors=True)
         raise StoreError(f"the folder cannot be written ({error.strerror})", where=str(out)) from error
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def write(folder: Path, table: Table, safe: SafeCells, certificate: Certificate, private: Mapping[str, Any]) -> None:
+    """Write every file of a protected table into an empty folder."""
+    (folder / PRIVATE).mkdir(mode=0o700)
+    _write_cells(folder / CELLS, table, safe)
+    (folder / CERTIFICATE).write_text(written(table.axes, table.spec.count, safe, certificate, {}), "utf-8")
+    _write_json(folder / REPORT, _report(safe, certificate))
+    _write_json(folder / PRIVATE / REPORT, private)
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

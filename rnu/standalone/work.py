@@ -43,18 +43,19 @@ def protect(table_path: Path, spec_path: Path, out: Path, key: bytes = b"") -> O
     table = read_table(table_path, read_spec(spec_path), spec_path)
     shown = must_show(table.spec, table.axes, str(spec_path))
     policy = Policy(table.spec.threshold, table.crosses, dominance=NEVER, must_show=shown)
-    try:
-        made = secure(table.cells(), policy, key=key)
-    except Unprotectable as error:
-        raise CannotBeProtected(
-            str(error),
-            where=str(table_path),
-            remedy="lower [crosses] in the spec, merge categories, or ask less of [[show]]",
-        ) from error
-    folder.write(out, table, made.safe, made.certificate, made.private())
-    verdict = verify(folder.read(out))
-    if verdict.problems:
-        raise CannotBeProtected(verdict.problems[0], where=str(out), remedy="report it; do not publish the folder")
+    with folder.new(out) as half:
+        try:
+            made = secure(table.cells(), policy, key=key)
+        except Unprotectable as error:
+            raise CannotBeProtected(
+                str(error),
+                where=str(table_path),
+                remedy="lower [crosses] in the spec, merge categories, or ask less of [[show]]",
+            ) from error
+        folder.write(half, table, made.safe, made.certificate, made.private())
+        verdict = verify(folder.read(half))
+        if verdict.problems:
+            raise CannotBeProtected(verdict.problems[0], where=str(table_path), remedy="report it; nothing was written")
     marks = made.safe.marks
     return Outcome(
         verdict.shown,

@@ -31,6 +31,7 @@ UUID = re.compile(rb"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")  # one in for
 TOKEN = bytes(range(161, 177))
 PLANTED = Persons(frozenset({"99887766"}), frozenset({"ZZQUISPE ZZMAMANI"}), frozenset({TOKEN}))
 TEXT = f"nota: 99887766, Zzquispe  Zzmamaní, {TOKEN.hex()}"
+TERMS = (".tim", ".tip")  # Lucene's dictionaries of terms
 KINDS = {"document", "name", "pseudonym"}
 
 Content = tuple[str, bytes]
@@ -103,7 +104,23 @@ STORES = {"postgres": in_postgres, "solr": in_solr, "redis": in_redis, "files": 
 
 def found_in(contents: Iterator[Content], persons: Persons) -> set[Leak]:
     """Who is in it."""
-    return {leak for where, data in contents for read in readings(data) for leak in scan(read, where, persons)}
+    apart = without_twins(persons)
+    return {
+        leak
+        for where, data in contents
+        for read in readings(data)
+        for leak in scan(read, where, apart if where.endswith(TERMS) else persons)
+    }
+
+
+def without_twins(persons: Persons) -> Persons:
+    """Without phrases that are one word twice, as two equal surnames are: where an index lists its terms by the
+    alphabet, the end of «usuarias» stands twice in a row, once for each of two fields. A person's other phrases stay.
+
+    >>> sorted(without_twins(Persons(frozenset(), frozenset({"ARIAS ARIAS", "ARIAS ARIAS ROSA"}), frozenset())).names)
+    ['ARIAS ARIAS ROSA']
+    """
+    return replace(persons, names=frozenset(name for name in persons.names if len(set(name.split())) > 1))
 
 
 def readings(data: bytes) -> Iterator[bytes]:

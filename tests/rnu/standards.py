@@ -225,7 +225,7 @@ def check_croissant(node: dict) -> None:
         assert {key["@id"] for key in one["key"]} <= fields.keys()
         for id, field in fields.items():
             assert id == f"{one['@id']}/{field['name']}"
-            assert field["dataType"] in ("sc:Text", "sc:Integer")
+            assert field["dataType"] in ("sc:Text", "sc:Integer", "sc:Float")
             assert field["source"]["fileObject"]["@id"] in files
             assert field["source"]["extract"]["column"] == field["name"]
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from anonymize.secure import secure
 from rnu import secrets
 from rnu.cli import main
+from rnu.standalone import work
 
 SPEC = """
 count = "n"
@@ -376,3 +379,16 @@ def test_a_file_that_is_not_there(given):
     assert protect(given).exit_code == 2
     assert rnu("verify", given / "nowhere").exit_code == 2
     assert rnu("attack", given / "nowhere").exit_code == 2
+
+
+def test_what_does_not_verify_is_not_written(given, monkeypatch):
+    def forged(*args: object, **words: object) -> object:
+        made = secure(*args, **words)
+        base = made.certificate.base.copy()
+        base.flat[0] += 1
+        return replace(made, certificate=replace(made.certificate, base=base))
+
+    monkeypatch.setattr(work, "secure", forged)
+    wrong = protect(given)
+    assert wrong.exit_code == 1
+    assert not [path for path in given.iterdir() if "out" in path.name]
