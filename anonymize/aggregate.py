@@ -108,3 +108,58 @@ def cells(counts: pd.DataFrame, programme: str, places: Places, breakdowns: Sequ
     out = np.zeros(tuple(len(axis) for axis in axes), dtype=np.int64)
     np.add.at(out, tuple(at), mine["n"].to_numpy(dtype=np.int64))
     return Cells(places, dimensions, out)
+
+
+# --- what rosters say together ---------------------------------------------------------------------------------------
+
+
+def programme_sets(rosters: ir.Table, programmes: Sequence[str]) -> ir.Table:
+    """One row per department and set of programmes: persons, and of them those whom rosters have elsewhere as well.
+
+    Bit i of a set stands for programmes[i]. Everybody counts once, at the department of the first of their programmes.
+    Rows without a document belong to nobody else's: each is a person of one programme.
+    """
+    number = ibis.cases(*((rosters.programme == id, i) for i, id in enumerate(programmes)))
+    known = rosters.mutate(number=number, department=rosters.place.left(2)).filter(lambda t: t.number.notnull())
+    known = known.mutate(bit=ibis.cases(*((known.number == i, 1 << i) for i in range(len(programmes)))))
+    persons = (
+        known.filter(known.pseudonym.notnull())
+        .group_by("pseudonym")
+        .aggregate(
+            programmes=known.bit.sum(),
+            home=known.department.argmin(known.number),
+            apart=known.department.min() != known.department.max(),
+        )
+    )
+    linked = persons.group_by(["home", "programmes"]).aggregate(n=persons.count(), elsewhere=persons.apart.sum())
+    alone = known.filter(known.pseudonym.isnull()).group_by(["department", "bit"]).aggregate(n=lambda t: t.count())
+    unlinked = alone.select(home="department", programmes=alone.bit.cast("int64"), n="n", elsewhere=ibis.literal(0))
+    counted = linked.select(
+        "home", programmes=linked.programmes.cast("int64"), n="n", elsewhere=linked.elsewhere.cast("int64")
+    )
+    return counted.union(unlinked.mutate(elsewhere=unlinked.elsewhere.cast("int64")))
+
+
+def moves(now: ir.Table, before: ir.Table) -> ir.Table:
+    """One row per programme and pair of departments, before and now: persons; null where they were, or are, nowhere.
+
+    Rows without a document cannot be followed: `linked` is false, and each stands at one end.
+    """
+    here, there = (
+        t.select("programme", "pseudonym", department=t.place.left(2), linked=t.pseudonym.notnull())
+        for t in (now, before)
+    )
+    after = here.filter(here.linked).select("programme", "pseudonym", arrived=here.department)
+    first = there.filter(there.linked).select("programme", "pseudonym", left=there.department)
+    both = after.outer_join(first, ["programme", "pseudonym"])
+    followed = both.select(
+        programme=ibis.coalesce(both.programme, both.programme_right), was=both.left, **{"is": both.arrived}
+    )
+    ends = followed.mutate(linked=ibis.literal(True))
+    nowhere = ibis.null("string")
+    new, old = here.filter(~here.linked), there.filter(~there.linked)
+    unlinked = new.select("programme", was=nowhere, **{"is": new.department}, linked=new.linked).union(
+        old.select("programme", was=old.department, **{"is": nowhere}, linked=old.linked)
+    )
+    every = ends.select("programme", "was", "is", "linked").union(unlinked)
+    return every.group_by(["programme", "was", "is", "linked"]).aggregate(n=every.count())

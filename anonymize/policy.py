@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from anonymize.tables import CellRef
 
+# programmes whose overlaps are protected together: kinds are sets of them, twice as many with each more
+MOST_LINKED = 10
 MOST = 50  # threshold; no statistical office asks for more
 
 

@@ -17,14 +17,13 @@ from rnu.announcement import Announcement, KnownSource
 from rnu.ledger import Decision, Ledger, Release, Request, State
 from rnu.release.difference import DEEPEST, Change, difference
 from rnu.release.manifest import is_whole
-from rnu.release.read import cubes, read_json, read_table
+from rnu.release.read import cubes, levels, read_json, read_table
 from rnu.request import receipt_of
 from rnu.review import find
 from rnu.settings import Period
 from rnu.show import File, Rule, Unseen, before, files, unseen
 from rnu.signing import Role, message
 from rnu.status import ReleaseStatus, SourceStatus, release_statuses, source_status
-from rnu.ubigeo import LEVELS
 
 RECENT = 25  # requests that the desk lists
 SLOW = 15  # minutes after which a request that nobody took is told
@@ -282,7 +281,7 @@ def _tables(folder: Path) -> tuple[Table, ...]:
     return tuple(
         Table(cube, titles[cube], level, len(read_table(folder, cube, level)))
         for cube in cubes(folder)
-        for level in LEVELS
+        for level in levels(folder, cube)
     )
 
 

@@ -25,12 +25,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from anonymize.pseudonym import Key
 from anonymize.secure import Protected
 from harvesters.delivery import Fetched
-from rnu import __version__, provenance
+from rnu import __version__, linkage, provenance
 from rnu.errors import RnuError, RosterRejected, SettingsError, StoreError
 from rnu.harvest import harvest
 from rnu.institution import Institution
 from rnu.intake import take_in
 from rnu.ledger import Delivery, Intake, Ledger, Release
+from rnu.linkage import Linked, Shown
 from rnu.provenance import file_digest
 from rnu.release.build import build
 from rnu.release.columns import Columns
@@ -148,7 +149,8 @@ def build_is_due(institution: Institution, period: Period) -> bool:
     if any(s not in intakes for s in settings.quorum):
         return False
     latest = ledger.releases(period=str(period))[-1:]
-    return [r.fingerprint for r in latest] != [_release_fingerprint(settings, intakes)]
+    earlier = _earlier(settings, ledger, period)
+    return [r.fingerprint for r in latest] != [_release_fingerprint(settings, intakes, earlier)]
 
 
 def _build_if_in(
@@ -177,8 +179,16 @@ def _missing(settings: Settings, intakes: Mapping[str, Intake]) -> list[str]:
     return [s.id for s in settings.rosters() if s.id not in intakes]
 
 
-def _release_fingerprint(settings: Settings, intakes: Mapping[str, Intake]) -> str:
+def _earlier(settings: Settings, ledger: Ledger, period: Period) -> dict[str, Intake]:
+    """The intakes of the period before that this one is compared with; none if nothing is."""
+    known = _rosters(ledger, period.minus(1)) if settings.flows else {}
+    followed = settings.flows.programmes if settings.flows else ()
+    return {s: i for s, i in known.items() if settings.source(s).programme in followed}
+
+
+def _release_fingerprint(settings: Settings, intakes: Mapping[str, Intake], earlier: Mapping[str, Intake]) -> str:
     rosters = {s: i.fingerprint for s, i in intakes.items()}
+    rosters |= {f"{s} before": i.fingerprint for s, i in earlier.items()}
     configuration = provenance.configuration_digest(settings)
     return provenance.release_fingerprint(rosters, configuration, _missing(settings, intakes))
 
@@ -337,7 +347,8 @@ def build_period(
     """Aggregate, protect, attack, build, inspect, seal, sign; a release of the same inputs is not made again."""
     settings, store, ledger = institution.settings, institution.store, institution.ledger
     configuration = provenance.configuration_digest(settings)
-    fingerprint = _release_fingerprint(settings, intakes)
+    earlier = _earlier(settings, ledger, period)
+    fingerprint = _release_fingerprint(settings, intakes, earlier)
     known = _known(ledger, str(period), fingerprint)
     if known and is_whole(store.release(known.digest), known.digest):
         again = dataclasses.replace(known, build=sign(signing_key, Role.BUILD, known.digest))
@@ -361,14 +372,16 @@ def build_period(
         for p in cube.programmes
         if cube.counts == "users" or settings.programme(p).rule_on(period.last_day())
     )
+    linked = _link(institution, period, intakes, earlier, Shown.of(counts, _users(settings, made)), key, say)
     private = {f"{cube}/{programme}": protected.private() for (cube, programme), protected in made.items()}
     contents = Contents(
         period=period,
         revision=known.revision if known else ledger.highest_approved(str(period)) + 1,
-        tables=tables,
+        tables=(*tables, *(table for part in linked for table in part.tables)),
         quality=tuple(_quality(s, intakes.get(s.id), counts) for s in settings.rosters()),
         provenance=Provenance(
-            deliveries={s: i.digest for s, i in intakes.items()},
+            deliveries={s: i.digest for s, i in intakes.items()}
+            | {f"{s} ({period.minus(1)})": i.digest for s, i in earlier.items()},
             schemas=_schema_digests(settings),
             configuration=configuration,
             version=__version__,
@@ -376,10 +389,11 @@ def build_period(
             lock=provenance.lock_digest(),
             key_id=key.id,
         ),
-        notes=(*settings.notices, *_coverage(institution)),
+        notes=(*settings.notices, *_coverage(institution), *(note for part in linked for note in part.notes)),
         rates=settings.rates,
     )
-    digest = _write(institution, contents, private, say)
+    facts = {name: cost.private() for part in linked for name, cost in part.facts}
+    digest = _write(institution, contents, private, facts, say)
     release = Release(
         str(period), contents.revision, digest, fingerprint, sign(signing_key, Role.BUILD, digest), _facts(contents)
     )
@@ -396,6 +410,35 @@ def _subject(task: Task, settings: Settings) -> str:
     """What a step is called that works on one table: its programme, and the cube if that has not its users."""
     counts = next(cube.counts for cube in settings.cubes if cube.id == task.cube)
     return task.programme if counts == "users" else f"{task.programme} {counts}"
+
+
+def _users(settings: Settings, made: Mapping[tuple[str, str], Protected]) -> dict[tuple[str, str], Protected]:
+    """The tables that count users."""
+    of_users = {cube.id for cube in settings.cubes if cube.counts == "users"}
+    return {at: protected for at, protected in made.items() if at[0] in of_users}
+
+
+def _link(
+    institution: Institution,
+    period: Period,
+    intakes: Mapping[str, Intake],
+    earlier: Mapping[str, Intake],
+    shown: Shown,
+    key: Key,
+    say: Say,
+) -> tuple[Linked, ...]:
+    """Overlaps between programmes, arrivals and departures: counted, protected, attacked; where they are configured."""
+    settings, store, gazetteer = institution.settings, institution.store, institution.gazetteer
+    made = []
+    if settings.overlaps:
+        with _timed(say, "link", "overlaps") as found:
+            made.append(linkage.overlaps(settings, intakes, period, store, gazetteer, shown, key))
+            found.update(made[-1].told())
+    if settings.flows and earlier:
+        with _timed(say, "link", "flows") as found:
+            made.append(linkage.flows(settings, intakes, earlier, period, store, gazetteer, shown, key))
+            found.update(made[-1].told())
+    return tuple(made)
 
 
 def _known(ledger: Ledger, period: str, fingerprint: str) -> Release | None:
@@ -447,7 +490,9 @@ def _quality(source: Source, intake: Intake | None, counts: Mapping[str, pd.Data
     )
 
 
-def _write(institution: Institution, contents: Contents, private: Mapping[str, Any], say: Say) -> str:
+def _write(
+    institution: Institution, contents: Contents, private: Mapping[str, Any], linked: Mapping[str, Any], say: Say
+) -> str:
     """Build, inspect and seal a release; it appears in the store under its digest, whole."""
     settings, store = institution.settings, institution.store
     schemas = settings.home / "schemas"
@@ -464,7 +509,7 @@ def _write(institution: Institution, contents: Contents, private: Mapping[str, A
         )
         inspect(work / "release")
         inspect_attacked(work / "release", contents.tables)
-        report = {"quality": [dataclasses.asdict(q) for q in contents.quality], "protection": private}
+        report = {"quality": [dataclasses.asdict(q) for q in contents.quality], "protection": private, "linked": linked}
         (work / "private" / "report.json").write_text(json.dumps(report, indent=1, sort_keys=True), encoding="utf-8")
         files = [p for p in (work / "release").rglob("*") if p.is_file()]
         found.update({"files": len(files), "bytes": sum(p.stat().st_size for p in files), "digest": digest})

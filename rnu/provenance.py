@@ -117,6 +117,8 @@ def configuration_digest(settings: Settings) -> str:
             settings.programmes,
             [dataclasses.replace(s, fetch=dataclasses.replace(s.fetch, where="")) for s in settings.sources],
             settings.cubes,
+            settings.overlaps,
+            settings.flows,
             settings.rates,
             settings.departments,
             settings.notices,

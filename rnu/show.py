@@ -19,7 +19,7 @@ from rnu.ledger import Ledger, Release
 from rnu.release.columns import MARK, NOT_DELIVERED
 from rnu.release.difference import Change, Difference
 from rnu.release.manifest import MANIFEST, manifest
-from rnu.release.read import cubes, read_table, totals
+from rnu.release.read import cubes, levels, read_table, totals
 from rnu.store import Store
 from rnu.ubigeo import LEVELS
 
@@ -44,6 +44,7 @@ def describe(store: Store, release: Release, before: Release | None, changes: Di
         "files": [{"name": p.relative_to(folder).as_posix(), "bytes": p.stat().st_size} for p in files],
         "quality": private["quality"],
         "protection": private["protection"],
+        "linked": private.get("linked", {}),
         "before": {"period": before.period, "revision": before.revision, "digest": before.digest} if before else None,
         "changes": _changes(changes),
     }
@@ -94,6 +95,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         if q["delivered"]
     ]
     out += _protection(found["protection"])
+    out += _linked(found["linked"])
     if found["before"] is None:
         return [*out, "Nothing earlier is approved: no comparison."]
     out.append(f"Changes since {found['before']['period']} r{found['before']['revision']}, biggest first")
@@ -104,6 +106,20 @@ def lines(found: dict[str, Any]) -> list[str]:
     if len(found["changes"]) > MOST_CHANGES:
         out.append(f"  … and {len(found['changes']) - MOST_CHANGES} more (--json lists all)")
     return out
+
+
+def _linked(costs: dict[str, Any]) -> list[str]:
+    """What protecting overlaps and flows cost."""
+    if not costs:
+        return []
+    return [
+        "Linked tables (yours alone)    cells     shown   at risk   for others   dropped   value unshown",
+        *(
+            f"  {name:24} {cost['cells']:>10,} {cost['shown']:>9,} {cost['at_risk']:>9,} {cost['for_others']:>12,}"
+            f" {cost['dropped']:>9,} {cost['share_unshown']:>14.2%}"
+            for name, cost in sorted(costs.items())
+        ),
+    ]
 
 
 def _protection(protection: dict[str, Any]) -> list[str]:
@@ -187,7 +203,7 @@ def unseen(folder: Path) -> tuple[Unseen, ...]:
 def _unseen_in(folder: Path, cube: str) -> Iterator[Unseen]:
     national = totals(read_table(folder, cube, LEVELS[0]))
     counted = {p: None if mark else int(n) for p, n, mark in _measured(national)}
-    for level in LEVELS:
+    for level in levels(folder, cube):
         frame = read_table(folder, cube, level)
         placed = totals(frame).groupby("programa")[frame.columns[-2]].sum()
         for programme, own in frame.groupby("programa", sort=False):

@@ -8,11 +8,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from rnu.publish.dataset import headlines
 from rnu.publish.portal import Publication
-from rnu.release.columns import MARK
-from rnu.release.read import cubes, read_table, totals
-
-NATION = "nacion"
+from rnu.release.read import cubes
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +47,4 @@ def _national(folder: Path, cube: str) -> dict[str, tuple[str, int | str]]:
     """A programme's name and total by its id; nothing where the release has no such table."""
     if cube not in cubes(folder):
         return {}
-    frame = totals(read_table(folder, cube, NATION))
-    rows = zip(frame["programa"], frame["nombre_programa"], frame.iloc[:, -2], frame[MARK], strict=True)
-    return {id: (name, mark or int(n)) for id, name, n, mark in rows}
+    return headlines(folder, cube)

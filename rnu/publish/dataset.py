@@ -14,15 +14,16 @@ import pandas as pd
 from rnu.provenance import file_digest
 from rnu.publish.portal import Publication, current
 from rnu.publish.series import series_schema, write_series
-from rnu.release.columns import LEVEL_TITLES, MARK, RATES
+from rnu.release.columns import LEVEL_TITLES, MARK, NOT_DELIVERED, RATES
 from rnu.release.describe import DATA, MEDIA_TYPES, certificate_path
 from rnu.release.formats import FORMATS
 from rnu.release.manifest import manifest
-from rnu.release.read import read_json, read_table, read_text_table, table_path, totals
-from rnu.settings import Institution
+from rnu.release.read import dimensions, levels, linked, read_json, read_table, read_text_table, table_path, totals
+from rnu.settings import EVERY_PROGRAMME, Institution
 from rnu.ubigeo import LEVELS
 
 Report = dict[str, Any]
+OTHER_PROGRAMME = "otro_programa"  # the breakdown of a table of pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +149,10 @@ class Dataset:
 
     def quality(self) -> list[Report]:
         """Quality of the sources that feed it, as the newest release reports it."""
-        programmes = {id for id, _ in self.programmes}
+        ids = {id for id, _ in self.programmes}
         sources = read_json(self.latest.folder, "calidad.json")["fuentes"]
-        return [source for source in sources if source["programa"] in programmes or not source["programa"]]
+        every = EVERY_PROGRAMME in ids
+        return [source for source in sources if every or source["programa"] in ids or not source["programa"]]
 
     def protection(self) -> Report:
         """What the newest release shows and withholds of it."""
@@ -204,7 +206,7 @@ def _dataset(id: str, newest_first: Sequence[Publication], site: Path) -> Datase
         keywords=tuple(cube["palabras_clave"]),
         history=history,
         periods=periods,
-        levels=tuple(_level(id, level, periods, site) for level in LEVELS),
+        levels=tuple(_level(id, level, periods, site) for level in levels(periods[-1].folder, id)),
         totals=() if rules else tuple((p, _national(p.folder, id)) for p in periods),
         programmes=tuple((one["id"], one["nombre"]) for one in cube["programas"]),
         rules=rules,
@@ -264,9 +266,32 @@ def _own(publication: Publication, id: str, level: str, format: str) -> Download
 
 
 def _national(folder: Path, id: str) -> tuple[Total, ...]:
-    frame = totals(read_table(folder, id, "nacion"))
-    rows = zip(frame["programa"], frame["nombre_programa"], frame.iloc[:, -2], frame[MARK], strict=True)
-    return tuple(Total(programme, name, None if mark else int(n), mark) for programme, name, n, mark in rows)
+    return tuple(
+        Total(key, name, n if isinstance(n, int) else None, "" if isinstance(n, int) else n)
+        for key, (name, n) in headlines(folder, id).items()
+    )
+
+
+def headlines(folder: Path, id: str) -> dict[str, tuple[str, int | str]]:
+    """What a release says of the nation, by programme: its name, and its total or the mark in its place.
+
+    Of a table that has no totals all rows, each named by programme and breakdown.
+    """
+    frame = read_table(folder, id, "nacion")
+    whole = totals(frame)
+    if id not in linked(folder) or len(whole) == len(frame) or (whole[MARK] != NOT_DELIVERED).any():
+        rows = zip(whole["programa"], whole["nombre_programa"], whole.iloc[:, -2], whole[MARK], strict=True)
+        return {programme: (name, mark or int(n)) for programme, name, n, mark in rows}
+    (breakdown,) = dimensions(frame)
+    told = [row for row in dictionary_of(folder) if (row["tabla"], row["columna"]) == (id, breakdown)]
+    words, joined = {row["valor"]: row["titulo"] for row in told}, " y " if breakdown == OTHER_PROGRAMME else ": "
+    names = [
+        f"{name}{joined}{words[c].partition(':')[0]}"
+        for name, c in zip(frame["nombre_programa"], frame[breakdown], strict=True)
+    ]
+    keys = frame["programa"] + "/" + frame[breakdown]
+    rows = zip(keys, names, frame.iloc[:, -2], frame[MARK], strict=True)
+    return {key: (name, mark or int(n)) for key, name, n, mark in rows}
 
 
 def rates_shown(folder: Path, id: str, level: str) -> tuple[RateShown, ...]:

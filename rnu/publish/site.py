@@ -18,6 +18,7 @@ from rnu.publish.portal import Publication, current
 from rnu.release.columns import LEVEL_TITLES, MARK, NAMES
 from rnu.release.manifest import MANIFEST, manifest
 from rnu.settings import Institution, Portal
+from rnu.ubigeo import LEVELS
 
 ASSETS = ("estilo.css", "buscar.js")
 FEED = "publicaciones.atom"
@@ -123,7 +124,7 @@ def districts(datasets: Sequence[Dataset]) -> dict[str, Any]:
     columns: list[dict[str, str]] = []
     places: dict[str, list[str]] = {}
     values: dict[str, dict[int, int | str]] = {}
-    for dataset in (one for one in datasets if not one.rules):
+    for dataset in (one for one in datasets if LEVELS[-1] in {level.level for level in one.levels}):
         known: dict[str, int] = {}
         frame = district_totals(dataset)
         names = frame[[*NAMES]].itertuples(index=False, name=None)

@@ -11,7 +11,7 @@ from rnu.errors import StoreError
 from rnu.release import describe, formats, rates, reports
 from rnu.release.certificates import write_certificates
 from rnu.release.columns import Columns
-from rnu.release.describe import DATA, TableFiles, cubes_of, to_json
+from rnu.release.describe import DATA, TableFiles, cubes_of, levels_of, to_json
 from rnu.release.manifest import seal
 from rnu.release.model import Contents
 from rnu.release.table import published
@@ -34,7 +34,7 @@ def build(contents: Contents, folder: Path, *, institution: Institution, gazette
     files = [
         TableFiles(cube, level, columns.of(cube, level), len(frames[cube.id, level]))
         for cube in cubes_of(contents)
-        for level in LEVELS
+        for level in levels_of(cube)
     ]
     if table := rates.described(contents, columns):
         for level in LEVELS:
@@ -71,7 +71,7 @@ def _frames(contents: Contents, gazetteer: Gazetteer, columns: Columns) -> dict[
             columns.of(cube, level),
         )
         for cube in cubes_of(contents)
-        for level in LEVELS
+        for level in levels_of(cube)
     }
 
 

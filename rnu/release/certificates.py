@@ -17,7 +17,7 @@ from rnu.release.columns import MARK, NOT_DELIVERED
 from rnu.release.describe import CERTIFICATES, certificate_path
 from rnu.release.manifest import MANIFEST
 from rnu.release.model import Contents, ProgrammeTable
-from rnu.release.read import cubes, dimensions, read_json, read_text_table, table_path
+from rnu.release.read import cubes, dimensions, linked, read_json, read_text_table, table_path
 from rnu.settings import Period
 from rnu.ubigeo import LEVELS
 
@@ -40,11 +40,11 @@ class ReleaseName:
 
 
 def write_certificates(contents: Contents, folder: Path) -> None:
-    """Write the certificate of every table that was delivered; DisclosureRisk where there is none."""
+    """Write the certificate of every programme's delivered table; DisclosureRisk where there is none."""
     (folder / CERTIFICATES).mkdir()
     release = ReleaseName(contents.period, contents.revision)
     for table in contents.tables:
-        if table.safe is not None:
+        if table.safe is not None and table.certified:
             path = folder / certificate_path(table.cube.id, table.programme.id)
             path.write_bytes(_text(table, of_table(release, table.cube.id, table.programme.id)).encode())
 
@@ -104,7 +104,7 @@ def release_of(folder: Path) -> ReleaseName:
 def tables(folder: Path) -> Iterator[Table]:
     """Every delivered table whose cube's files are there; NotARelease if a file or certificate cannot be read."""
     try:
-        for cube in cubes(folder):
+        for cube in (one for one in cubes(folder) if one not in linked(folder)):
             frames = csv_frames(folder, cube)
             programmes = dict.fromkeys(
                 p for frame in frames for p in frame.loc[frame[MARK] != NOT_DELIVERED, "programa"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from anonymize.tables import TOTAL
 from rnu.errors import SettingsError
-from rnu.settings import Cube
+from rnu.settings import Cube, LinkedCube
 from rnu.ubigeo import LEVELS
 
 BEFORE = ("periodo", "programa", "nombre_programa", "ubigeo")
@@ -19,6 +19,7 @@ MARK = "marca"
 RATES = ("tasa", "numerador", "denominador", "porcentaje")  # what tables of rates have instead of breakdowns and count
 RATE_VALUES = ("filtracion", "subcobertura", "encontrados", "sin_cse")
 NOT_DELIVERED = "n"
+NO_TOTAL = "Padrón no entregado"  # what `total` means in a table whose rows all are broken down
 LEVEL_TITLES = {
     "nacion": "Todo el país",
     "departamento": "Departamentos",
@@ -155,13 +156,11 @@ def _column(field: dict[str, Any]) -> Column:
 
 def _breakdown(cube: Cube, axis: int) -> Column:
     dimension = cube.dimension[axis]
-    return Column(
-        dimension.id,
-        "string",
-        dimension.label,
-        f"Desglose por {dimension.label.lower()}; «{TOTAL}» significa sin desglosar.",
-        (*(Value(c.id, c.label) for c in dimension.category), Value(TOTAL, "Total, sin desglosar")),
-    )
+    total, text = "Total, sin desglosar", f"Desglose por {dimension.label.lower()}; «{TOTAL}» significa sin desglosar."
+    if isinstance(cube, LinkedCube) and not cube.totals:
+        total, text = NO_TOTAL, f"{dimension.label}; «{TOTAL}» solo donde no se entregó el padrón."
+    values = tuple(Value(c.id, c.label) for c in dimension.category)
+    return Column(dimension.id, "string", dimension.label, text, (*values, Value(TOTAL, total)))
 
 
 def _check_names(cube: Cube, columns: tuple[Column, ...]) -> None:

@@ -17,7 +17,7 @@ from rnu.provenance import file_digest
 from rnu.release.columns import LEVEL_TITLES, MARK, Column, Columns, plain
 from rnu.release.formats import FORMATS
 from rnu.release.model import Contents, ProgrammeTable
-from rnu.settings import Cube, Institution, Programme
+from rnu.settings import Cube, Institution, LinkedCube, Programme
 
 DATA = "datos"
 CERTIFICATES = "certificados"
@@ -136,6 +136,11 @@ def cubes_of(contents: Contents) -> tuple[Cube, ...]:
     return tuple({table.cube.id: table.cube for table in contents.tables}.values())
 
 
+def levels_of(cube: Cube) -> tuple[str, ...]:
+    """The levels at which a cube has a table, the nation first."""
+    return tuple(level.id for level in cube.level)
+
+
 def _widest(files: Sequence[TableFiles], cube: Cube) -> tuple[Column, ...]:
     """The columns of the lowest level's table, which has all that any level has."""
     return max((file.columns for file in files if file.cube.id == cube.id), key=len)
@@ -168,6 +173,7 @@ def readme(contents: Contents, institution: Institution, files: Sequence[TableFi
         rules=rules(contents),
         marks=columns.marks,
         absent=absent,
+        linked=[cube.id for cube in cubes_of(contents) if isinstance(cube, LinkedCube)],
         citation=citation(institution, "usuarios de programas sociales", contents),
     )
 
@@ -192,7 +198,11 @@ def datapackage(
         "tablas": [_cube(contents, cube) for cube in cubes_in(files)],
         "resources": [
             *(_resource(file, format, folder) for file in files for format in FORMATS),
-            *(_certificate(table, contents, folder) for table in contents.tables if table.safe is not None),
+            *(
+                _certificate(table, contents, folder)
+                for table in contents.tables
+                if table.safe is not None and table.certified
+            ),
         ],
     }
 
@@ -215,6 +225,7 @@ def _cube(contents: Contents, cube: Cube) -> dict[str, Any]:
             for p in programmes_of(contents, cube)
         ],
         "desgloses": [d.id for d in cube.dimension],
+        **({"enlazada": True} if isinstance(cube, LinkedCube) else {}),
     }
 
 

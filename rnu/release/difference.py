@@ -10,6 +10,7 @@ import pandas as pd
 
 from rnu.release.columns import MARK
 from rnu.release.read import cubes, read_table, totals
+from rnu.release.read import levels as levels_in
 from rnu.ubigeo import LEVELS
 
 DEEPEST = "departamento"
@@ -75,7 +76,7 @@ def _value(totals_by_key: Totals, key: Key) -> int | str | None:
 def _totals(folder: Path, levels: Sequence[str]) -> Totals:
     found: Totals = {}
     for cube in cubes(folder):
-        for level in levels:
+        for level in [level for level in levels if level in levels_in(folder, cube)]:
             frame = totals(read_table(folder, cube, level))
             names = frame[level] if level in frame.columns else pd.Series("Perú", index=frame.index)
             rows = zip(frame["programa"], frame["ubigeo"], names, frame.iloc[:, -2], frame[MARK], strict=True)

@@ -25,7 +25,7 @@ from anonymize.situations import NOT_FOUND
 from anonymize.tables import TOTAL
 from rnu.errors import DisclosureRisk, NotARelease, SettingsError, StoreError
 from rnu.release.columns import MARK, plain
-from rnu.release.describe import CERTIFICATES, DATA, certificate_path
+from rnu.release.describe import CERTIFICATES, DATA, certificate_path, levels_of
 from rnu.release.formats import DATA_SHEET, FORMATS, NOTES_SHEET
 from rnu.release.inspection.kinds import kinds_of, texts_of
 from rnu.release.inspection.package import inspect_package
@@ -36,7 +36,7 @@ from rnu.release.inspection.rows import Words, inspect_missing, inspect_order
 from rnu.release.inspection.texts import inspect_columns, inspect_notes, inspect_texts
 from rnu.release.inspection.workbook import inspect_archive, inspect_properties, inspect_strings, inspect_styles
 from rnu.release.model import ProgrammeTable
-from rnu.release.read import dimensions, rates_of, read_json, read_text_table, totals
+from rnu.release.read import dimensions, levels, rates_of, read_json, read_text_table, totals
 from rnu.release.reports import counted
 from rnu.release.verify import certificate_problems
 from rnu.ubigeo import LEVELS, NATION
@@ -128,7 +128,7 @@ def _checks(
 ) -> Iterator[tuple[str, Callable[[], None]]]:
     """Everything to look at once the tables can be read: a file, and a call that raises."""
     for cube in thresholds:
-        for above, level in pairwise(LEVELS):
+        for above, level in pairwise(levels(folder, cube)):
             file = f"{DATA}/{cube}_{level}.csv"
             yield file, partial(_inspect_places_below, file, frames[f"{cube}_{level}"], frames[f"{cube}_{above}"])
     for name, frame in frames.items():
@@ -163,7 +163,7 @@ def inspect_attacked(folder: Path, tables: Sequence[ProgrammeTable]) -> None:
     for table in tables:
         if table.safe is None:
             continue
-        for level in LEVELS:
+        for level in levels_of(table.cube):
             file = f"{DATA}/{table.cube.id}_{level}.csv"
             frame = read_text_table(folder / file)
             own = frame[frame["programa"] == table.programme.id]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from anonymize.tables import SafeCells
-from rnu.settings import Cube, Period, Programme, Rates
+from rnu.settings import Cube, LinkedCube, Period, Programme, Rates
 
 if TYPE_CHECKING:  # who checks a release needs no solver
     from anonymize.certificate import Certificate
@@ -20,6 +20,11 @@ class ProgrammeTable:
     programme: Programme
     safe: SafeCells | None
     certificate: Certificate | None = None
+
+    @property
+    def certified(self) -> bool:
+        """Whether it comes with a public proof; tables made by linking have theirs with the owner alone."""
+        return not isinstance(self.cube, LinkedCube)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from anonymize.tables import TOTAL
 from rnu.errors import StoreError
 from rnu.release.columns import BEFORE, NAMES, RATES
 from rnu.release.describe import CLASS_RATES, DATA
+from rnu.ubigeo import LEVELS
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
@@ -61,6 +62,19 @@ def rates_of(folder: Path) -> str:
     """The id of a release's table of rates; empty where it has none."""
     tables = read_json(folder, "datapackage.json")["tablas"]
     return next((str(one["id"]) for one in tables if one.get("clase") == CLASS_RATES), "")
+
+
+def levels(folder: Path, cube: str) -> tuple[str, ...]:
+    """The levels at which a release has a table of a cube, the nation first, as its data package tells."""
+    resources = read_json(folder, "datapackage.json")["resources"]
+    told = {r["nivel"] for r in resources if r.get("tabla") == cube and "nivel" in r}  # certificates have no level
+    return tuple(level for level in LEVELS if level in told)
+
+
+def linked(folder: Path) -> frozenset[str]:
+    """The tables of a release that are made by linking rosters; their cells are no cross of one programme's users."""
+    told = read_json(folder, "datapackage.json")["tablas"]
+    return frozenset(table["id"] for table in told if table.get("enlazada", False))
 
 
 def dimensions(frame: pd.DataFrame) -> list[str]:

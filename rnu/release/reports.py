@@ -17,7 +17,7 @@ from anonymize.tables import TOTAL, Drop, Mark
 from rnu.release.columns import MARK, NOT_DELIVERED
 from rnu.release.describe import cubes_of
 from rnu.release.model import Contents, ProgrammeTable, SourceQuality
-from rnu.settings import Cube, CubeLevel
+from rnu.settings import Cube, CubeLevel, LinkedCube
 
 Figure = int | str | None
 HIDDEN = "no se muestra"
@@ -139,7 +139,8 @@ def threshold_of(table: ProgrammeTable) -> int:
 def _national_total_shown(programme: str, contents: Contents) -> bool:
     """Whether the programme's national total stands in every table: a report must not give away what a table hides."""
     safes = [t.safe for t in contents.tables if t.programme.id == programme and t.safe is not None]
-    return all(safe.marks[(0,) + (-1,) * len(safe.dimensions)] == Mark.SHOWN for safe in safes)
+    totals = [Mark(int(safe.marks[(0,) + (-1,) * len(safe.dimensions)])) for safe in safes]
+    return all(mark in (Mark.SHOWN, Mark.ABSENT) for mark in totals)  # a table of pairs has no totals at all
 
 
 def _national_unfound_shown(programme: str, contents: Contents) -> bool:
@@ -186,7 +187,7 @@ def _cube(cube: Cube, contents: Contents, frames: Mapping[tuple[str, str], pd.Da
         "niveles": [
             {
                 "nivel": level.id,
-                "diseno": design(cube, level, names),
+                "diseno": linked_design(cube) if isinstance(cube, LinkedCube) else design(cube, level, names),
                 "programas": counted(frames[cube.id, level.id]),
             }
             for level in cube.level
@@ -212,6 +213,11 @@ def design(cube: Cube, level: CubeLevel, titles: Mapping[str, str]) -> str:
         if (crosses, names) != (most, every):
             others[programme] = _shown(cube, level, crosses, names)
     return " ".join([_shown(cube, level, most, every), *(f"{titles.get(p, p)}: {text}" for p, text in others.items())])
+
+
+def linked_design(cube: LinkedCube) -> str:
+    """What a table made by linking shows, in words."""
+    return f"Por {' y '.join(d.label.lower() for d in cube.dimension)}, cada periodo."
 
 
 def _shown(cube: Cube, level: CubeLevel, crosses: int, names: Collection[str]) -> str:

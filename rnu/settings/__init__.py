@@ -7,6 +7,7 @@ suggestion; nothing is guessed. Secrets never stand here: see `rnu.secrets`.
 from rnu.settings.checks import IDENTIFIER
 from rnu.settings.load import load
 from rnu.settings.types import (
+    EVERY_PROGRAMME,
     Ages,
     Category,
     Codes,
@@ -15,10 +16,14 @@ from rnu.settings.types import (
     CubeLevel,
     Fetch,
     Fields,
+    FlowTables,
     Format,
     Institution,
     Kind,
+    LinkedCube,
+    LinkedTable,
     Name,
+    OverlapTables,
     Period,
     Portal,
     Programme,
@@ -32,6 +37,7 @@ from rnu.settings.types import (
 )
 
 __all__ = [
+    "EVERY_PROGRAMME",
     "IDENTIFIER",
     "Ages",
     "Category",
@@ -41,10 +47,14 @@ __all__ = [
     "CubeLevel",
     "Fetch",
     "Fields",
+    "FlowTables",
     "Format",
     "Institution",
     "Kind",
+    "LinkedCube",
+    "LinkedTable",
     "Name",
+    "OverlapTables",
     "Period",
     "Portal",
     "Programme",

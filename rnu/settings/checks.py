@@ -12,11 +12,12 @@ from itertools import pairwise
 from pathlib import Path
 from string import Formatter
 
-from anonymize.policy import MOST
+from anonymize.policy import MOST, MOST_LINKED
 from anonymize.situations import SITUATIONS
 from rnu.errors import SettingsError
 from rnu.settings.suggestion import did_you_mean
 from rnu.settings.types import (
+    EVERY_PROGRAMME,
     Cube,
     CubeDimension,
     Fetch,
@@ -28,6 +29,7 @@ from rnu.settings.types import (
     Shown,
     Source,
     Steward,
+    Unit,
 )
 
 MOST_YEARS = 200  # no age is above
@@ -51,6 +53,8 @@ ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252", "cp850")  # wh
 def cross_check(settings: Settings) -> None:
     """Names must exist where they are used, and stand once where they are made."""
     _ids("programmes.toml", "programme", [p.id for p in settings.programmes])
+    if EVERY_PROGRAMME in {p.id for p in settings.programmes}:
+        raise SettingsError(f"'{EVERY_PROGRAMME}' stands for all programmes", where="config/programmes.toml: programme")
     _ids("sources.toml", "source", [s.id for s in settings.sources])
     _ids("cubes.toml", "cube", [c.id for c in settings.cubes])
     _ids("portals.toml", "portal", [p.id for p in settings.portals])
@@ -80,6 +84,7 @@ def cross_check(settings: Settings) -> None:
     _check_in_one_cube(settings.cubes)
     for cube in settings.cubes:
         _check_cube(cube, programmes, settings)
+    _check_linked(settings)
 
 
 def _check_rules(programme: Programme, *, needed: bool) -> None:
@@ -307,6 +312,40 @@ def _check_cube(cube: Cube, programmes: set[str], settings: Settings) -> None:
         raise SettingsError(
             "a population floor needs a population file", where=f"{where}.population_floor", remedy="set `population`"
         )
+
+
+def _check_linked(settings: Settings) -> None:
+    """Rosters are linked by persons, each of whom is one row; what comes of it are tables beside the cubes."""
+    tables = []
+    if settings.overlaps:
+        tables += [settings.overlaps.number, settings.overlaps.pairs]
+        _check_linked_programmes(settings.overlaps.programmes, settings, "config/cubes.toml: overlaps.programmes")
+        if not 2 <= len(settings.overlaps.programmes) <= MOST_LINKED:
+            raise SettingsError(
+                f"overlaps are of 2 to {MOST_LINKED} programmes", where="config/cubes.toml: overlaps.programmes"
+            )
+    if settings.flows:
+        tables.append(settings.flows.table)
+        _check_linked_programmes(settings.flows.programmes, settings, "config/cubes.toml: flows.programmes")
+    _ids("cubes.toml", "cube", [*(c.id for c in settings.cubes), *(t.id for t in tables)])
+
+
+def _check_linked_programmes(ids: tuple[str, ...], settings: Settings, where: str) -> None:
+    _unique("cubes.toml", "linked programme", list(ids))
+    counted = {p: cube for cube in settings.cubes if cube.counts == "users" for p in cube.programmes}
+    for id in ids:
+        _known(id, counted, where)
+        if counted[id].unit is not Unit.PERSON:
+            raise SettingsError(
+                f"programme '{id}' does not count persons", where=where, remedy="leave it out: only persons are linked"
+            )
+        source = next((s for s in settings.sources if s.programme == id), None)
+        if source and (source.fields.weight or not source.fields.document_number):
+            raise SettingsError(
+                f"the rows of '{source.id}' are no persons with a document",
+                where=where,
+                remedy="leave it out: only rows that are one person each, with a document, can be linked",
+            )
 
 
 def _check_dimensions(cube: Cube, where: str) -> None:

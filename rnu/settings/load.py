@@ -94,6 +94,8 @@ def load(home: Path) -> Settings:
         root=home / sources.root,
         quorum=sources.quorum or tuple(s.id for s in sources.source if s.kind is not Kind.OPEN),
         cubes=cubes.cube,
+        overlaps=cubes.overlaps,
+        flows=cubes.flows,
         rates=cubes.rates,
         population=config / cubes.population if cubes.population else None,
         departments=cubes.departments,

@@ -18,6 +18,7 @@ from rnu.settings.suggestion import did_you_mean
 
 STRICT = ConfigDict(extra="forbid", strict=False)
 YEARS = (1900, 9998)
+EVERY_PROGRAMME = "todos"  # stands in place of a programme where a table tells of all at once
 
 
 class Unit(StrEnum):
@@ -341,11 +342,53 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkedCube(Cube):
+    """A table made by linking rosters, in the words of a cube; `cubes.toml` names it in a section of its own."""
+
+    totals: bool = True  # whether it has rows that are not broken down
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedTable:
+    """The words of a table that is made by linking rosters: what it is called, and what its breakdown is."""
+
+    id: str
+    title: str
+    description: str
+    measure: str
+    measure_label: str
+    label: str  # of the breakdown
+    keywords: tuple[str, ...] = ()
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapTables:
+    """Persons by number of programmes and by pair of programmes, of the nation and the departments."""
+
+    programmes: tuple[str, ...]
+    number: LinkedTable
+    pairs: LinkedTable
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class FlowTables:
+    """Arrivals and departures of programmes since the period before, of the nation and the departments."""
+
+    programmes: tuple[str, ...]
+    table: LinkedTable
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True)
 class CubesFile:
     """`cubes.toml`."""
 
     cube: tuple[Cube, ...]
     rates: Rates | None = None  # none: no rates are published
+    overlaps: OverlapTables | None = None
+    flows: FlowTables | None = None
     population: str = ""  # file below config/ with columns ubigeo, poblacion; needed where a cube sets a floor
     departments: tuple[str, ...] = ()  # codes of the departments covered; empty: all
     notices: tuple[str, ...] = ()  # what every reader must know, on every page and in every release
@@ -475,10 +518,17 @@ class Settings:
     portals: tuple[Portal, ...]
     stewards: tuple[Steward, ...]
     rates: Rates | None = None
+    overlaps: OverlapTables | None = None
+    flows: FlowTables | None = None
 
     def programme(self, id: str) -> Programme:
         """The programme with an id; load() has made sure that it exists wherever it is named."""
         return next(p for p in self.programmes if p.id == id)
+
+    def threshold(self, programme: str) -> int:
+        """The threshold of a programme in the cube that counts it."""
+        cube = next(c for c in self.cubes if c.counts == "users" and programme in c.programmes)
+        return cube.thresholds.get(programme, cube.threshold)
 
     def source(self, id: str) -> Source:
         """The source with an id; SettingsError naming the nearest one."""

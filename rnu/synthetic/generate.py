@@ -149,6 +149,7 @@ class _Run:
                 writers[source.id, cut].write(block.department, sheet)
         for period in self.periods:
             self._count(period, drawn, made)
+        self.tally.block_done()
 
     def _rows(self, drawn: _Drawn, id: str, index: int, insured: int) -> Rows:
         """One source's rows at one cut; `insured` is how many SIS has."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +17,7 @@ from numpy.typing import NDArray
 
 from rnu.settings import Kind, Period, Source, Unit
 from rnu.synthetic.country import Country
-from rnu.synthetic.people import Bool, Cse, Int8, Int64, People
+from rnu.synthetic.people import Bool, Cse, Int8, Int32, Int64, People
 from rnu.synthetic.render import ages, day_number
 from rnu.synthetic.rosters import UNBROKEN, Habits, Rows, documented
 from rnu.synthetic.schools import Level, Schools
@@ -69,6 +72,7 @@ class Truth:
     sources: Mapping[tuple[str, str], SourceTruth]  # (period, source)
     cells: pa.Table  # period, programme, ubigeo, the dimensions' columns (null where not of the cube), n
     eligible: pa.Table  # period, programme, ubigeo, n: who meets the rule by the register, and is no user
+    links: Links
 
     def totals(self) -> dict[str, dict[str, int]]:
         """Users (persons, households, pupils) by period and programme."""
@@ -82,7 +86,7 @@ class Truth:
         """Write the tables, then `truth.json`: where that stands, all of it was written."""
         pq.write_table(self.cells, out / "truth_cells.parquet")
         pq.write_table(self.eligible, out / "truth_eligible.parquet")
-        document = {"sources": _by_period(self.sources), "totals": self.totals()}
+        document = {"sources": _by_period(self.sources), "totals": self.totals(), **self.links.as_json()}
         text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
         (out / "truth.json").write_text(text + "\n", encoding="utf-8")
 
@@ -212,6 +216,53 @@ def _keep(truth: SourceTruth, people: People, rows: Rows, habits: Habits) -> Kep
     return Kept(left[keep], known[keep])
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Links:
+    """What rosters of persons say together, as counts of persons by the departments that rosters have them in."""
+
+    together: Counter[tuple[str, ...]]  # (period, "contigo:24 sis:18") of who has a document
+    unlinked: Counter[tuple[str, ...]]  # (period, programme, department) of who has none
+    moves: Counter[tuple[str, ...]]  # (period, programme, "18>24"), an end empty for who was, or is, no user
+
+    def add(self, users: Mapping[tuple[str, str], Int64]) -> None:
+        """Count the persons of one block: by (period, programme) each person's department, 0 where they are no user."""
+        periods = sorted({period for period, _ in users})
+        for period in periods:
+            own = {programme: at for (one, programme), at in sorted(users.items()) if one == period}
+            rows, n = np.unique(np.stack(list(own.values()), axis=1), axis=0, return_counts=True)
+            for row, count in zip(rows.tolist(), n.tolist(), strict=True):
+                words = [f"{programme}:{at:02d}" for programme, at in zip(own, row, strict=True) if at]
+                if words:
+                    self.together[period, " ".join(words)] += count
+        for before, period in pairwise(periods):
+            for programme in (p for one, p in users if one == period):
+                pairs = np.stack([users[before, programme], users[period, programme]], axis=1)
+                for (was, now), count in zip(
+                    *(a.tolist() for a in np.unique(pairs, axis=0, return_counts=True)), strict=True
+                ):
+                    if was or now:
+                        self.moves[period, programme, f"{_code(was)}>{_code(now)}"] += count
+
+    def as_json(self) -> dict[str, object]:
+        """For `truth.json`."""
+        return {"together": _nested(self.together), "unlinked": _nested(self.unlinked), "moves": _nested(self.moves)}
+
+
+def _code(department: int) -> str:
+    return f"{department:02d}" if department else ""
+
+
+def _nested(counts: Mapping[tuple[str, ...], int]) -> dict[str, object]:
+    """Counts by their keys, one within the other."""
+    out: dict[str, Any] = {}
+    for key, n in counts.items():
+        at = out
+        for part in key[:-1]:
+            at = at.setdefault(part, {})
+        at[key[-1]] = n
+    return out
+
+
 class Tally:
     """Takes in the rows of block after block."""
 
@@ -227,6 +278,8 @@ class Tally:
             for s in sources
             if s.kind is not Kind.OPEN
         }
+        self.links = Links(Counter(), Counter(), Counter())
+        self._users: dict[tuple[str, str], Int64] = {}  # of the block at hand
         self._counts = {
             (str(p), s.id): np.zeros((len(country.districts), *_shape(s.programme, units[s.id])), dtype=np.int64)
             for p in periods
@@ -265,6 +318,8 @@ class Tally:
         truth.roster_rows += len(who)
         truth.weight += len(who)
         truth.matched += int(matched.sum())
+        if unit is Unit.PERSON:
+            self._link(period, truth.programme, len(people), who, rows.place[kept.rows], kept.documented)
         own = np.where(rows.cse[kept.rows] == Cse.BLANK, Cse.NO_CLASIFICADO, rows.cse[kept.rows])
         official, valid = register.official()
         cse = np.where(matched & valid[who], official[who], own)
@@ -277,6 +332,22 @@ class Tally:
             at = (*at, np.where(matched, np.where(judged.told, np.where(judged.meets, 0, 1), 2)[who], 3))
             self._count_eligible(period, source, people, judged, who[matched])
         np.add.at(self.counts(period, source.id), (rows.place[kept.rows], *at), 1)
+
+    def _link(self, period: Period, programme: str, people: int, who: Int64, place: Int32, documented: Bool) -> None:
+        """Note in which department a roster has each person of the block at hand."""
+        departments = np.array([int(d.code[:2]) for d in self._country.districts])[place]
+        at = np.zeros(people, dtype=np.int64)
+        at[who[documented]] = departments[documented]
+        self._users[str(period), programme] = at
+        for department, n in zip(
+            *(a.tolist() for a in np.unique(departments[~documented], return_counts=True)), strict=True
+        ):
+            self.links.unlinked[str(period), programme, _code(department)] += n
+
+    def block_done(self) -> None:
+        """Count what the rosters say together of a block's persons, once all of them are in."""
+        self.links.add(self._users)
+        self._users.clear()
 
     def _count_eligible(self, period: Period, source: Source, people: People, judged: Judged, users: Int64) -> None:
         """Who meets the rule, and is not among the users that were found; of a household, nobody is."""
@@ -304,7 +375,7 @@ class Tally:
             for (period, source), counts in self._counts.items()
         ]
         eligible = [self._places(period, source, counts) for (period, source), counts in self._eligible.items()]
-        return Truth(self.sources, pa.concat_tables(tables), pa.concat_tables(eligible))
+        return Truth(self.sources, pa.concat_tables(tables), pa.concat_tables(eligible), self.links)
 
     def _places(self, period: str, source: str, counts: Int64) -> pa.Table:
         """One programme's eligible people by district, where there are any."""

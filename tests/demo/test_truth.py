@@ -136,6 +136,74 @@ def test_the_people_are_made_so_that_rates_are_of_this_world(ledger):
     assert rates["juntos", "subcobertura"] > 50, "a third of poor households with children gets Juntos"
 
 
+def linked(period: str, table: str, ledger: Ledger) -> pd.DataFrame:
+    """A linked table's rows of both levels, of which only those shown have a number."""
+    both = pd.concat([published(period, table, level, ledger) for level in ("nacion", "departamento")])
+    return both[both["marca"].isin(["", "c", "d"])]
+
+
+@pytest.mark.parametrize("period", PERIODS)
+def test_every_overlap_shown_is_the_truth(truth, ledger, period):
+    settings = load(DEMO)
+    order = sorted(settings.overlaps.programmes, key=lambda p: -settings.threshold(p))
+    persons = Counter()  # (place, programmes)
+    for words, n in truth["together"][period].items():
+        at = dict(word.split(":") for word in words.split())
+        at = {p: at[p] for p in order if p in at}
+        for place in ("PE", next(iter(at.values()))):
+            persons[place, frozenset(at)] += n
+    for programme, places in truth["unlinked"][period].items():
+        for place, n in places.items():
+            persons[place, frozenset([programme])] += n
+            persons["PE", frozenset([programme])] += n
+    assert len(persons) > 100
+    shown = 0
+    for row in linked(period, "personas", ledger).itertuples(index=False):
+        own = {s: n for (place, s), n in persons.items() if place == row.ubigeo}
+        true = sum(n for s, n in own.items() if row.programas in ("total", str(len(s))))
+        assert row.personas == (str(true) if row.marca == "" else "") and (row.marca != "c" or true)
+        assert row.marca or true == 0 or true >= 10
+        shown += row.marca == ""
+    for row in linked(period, "cruces", ledger).itertuples(index=False):
+        both = {row.programa, row.otro_programa}
+        true = sum(n for (place, s), n in persons.items() if place == row.ubigeo and both <= s)
+        assert row.personas == (str(true) if row.marca == "" else "") and (row.marca != "c" or true)
+        assert row.marca or true == 0 or true >= max(map(settings.threshold, both))
+        shown += row.marca == ""
+    assert shown > 40
+
+
+def test_every_movement_shown_is_the_truth(truth, ledger):
+    settings, period = load(DEMO), PERIODS[1]
+    rows = linked(period, "movimientos", ledger)
+    assert (rows["marca"] == "").sum() > 20
+    for row in rows[rows["marca"] == ""].itertuples(index=False):
+        moves = Counter()
+        for words, n in truth["moves"][period][row.programa].items():
+            was, now = words.split(">")
+            if row.ubigeo == "PE":
+                moves[(bool(was), bool(now))] += n
+                moves["moved"] += n if was and now and was != now else 0
+            else:
+                moves[(was == row.ubigeo, now == row.ubigeo)] += n
+        places = truth["unlinked"]
+        more = [
+            [places[p][row.programa].get(d, 0) for p in PERIODS]
+            for d in truth["unlinked"][period][row.programa] | truth["unlinked"][PERIODS[0]][row.programa]
+            if row.ubigeo in ("PE", d)
+        ]
+        moves[False, True] += sum(max(now - was, 0) for was, now in more)
+        moves[True, False] += sum(max(was - now, 0) for was, now in more)
+        true = {"altas": moves[False, True], "bajas": moves[True, False], "traslados": moves["moved"]}[row.movimiento]
+        assert int(row.personas) == true, (row.programa, row.ubigeo, row.movimiento)
+        assert true == 0 or true >= settings.threshold(row.programa)
+
+
+def test_a_first_period_has_nothing_to_compare_with(ledger):
+    folder = DEMO / "store" / "releases" / ledger.releases(period=PERIODS[0])[-1].digest
+    assert not list(folder.glob("datos/movimientos_*"))
+
+
 def test_nothing_is_waiting(ledger):
     from rnu.status import status
 

@@ -10,7 +10,7 @@ from typing import Any
 from rnu.publish import words
 from rnu.publish.places import places
 from rnu.publish.site import MARK_WORDS
-from rnu.release.columns import MARK
+from rnu.release.columns import MARK, NO_TOTAL
 
 ROWS = 20  # of one page
 FURTHEST = 100_000  # rows that may be paged over; whoever wants more takes the file
@@ -62,7 +62,8 @@ def choices(columns: Sequence[Node], package: Node, asked: Mapping[str, str]) ->
     for column in columns:
         if column.get("categories") and column["name"] != MARK:
             values = [(value["value"], value["label"]) for value in column["categories"]]
-            default = TOTAL if TOTAL in dict(values) else ALL  # a rate has no total
+            # a rate has no total, and a table of pairs has none but for rosters that did not come
+            default = TOTAL if dict(values).get(TOTAL, NO_TOTAL) != NO_TOTAL else ALL
             found.append(_choice(column["name"], column["title"], values, default, asked))
     return tuple(found)
 

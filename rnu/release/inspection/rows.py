@@ -29,6 +29,7 @@ class Words:
     programmes: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]  # dimension -> categories and their total
     removed: tuple[tuple[str, str, frozenset[str], frozenset[str]], ...]  # programme, level, cross, places
+    linked: bool = False  # made by linking rosters: not every programme has every category
 
     @classmethod
     def of(cls, folder: Path, cube: str) -> Words:
@@ -42,6 +43,7 @@ class Words:
             tuple(p["id"] for p in table["programas"]),
             {name: tuple(fields[name]["constraints"]["enum"]) for name in table["desgloses"]},
             tuple(_removed(row) for row in report["desgloses_retirados"]),
+            table.get("enlazada", False),
         )
 
 
@@ -71,6 +73,9 @@ def inspect_missing(file: str, level: str, frame: pd.DataFrame, words: Words) ->
     """Of a breakdown of a place all rows or none; none at all places, or where the report says so."""
     delivered = frame[frame[MARK] != NOT_DELIVERED]
     names = dimensions(frame)
+    if words.linked:
+        _inspect_alike(file, delivered, names)
+        return
     broken = delivered[names] != TOTAL
     keys = [delivered["programa"], delivered["ubigeo"], *(broken[name] for name in names)]
     size = delivered.groupby(keys, sort=False)[MARK].transform("size").to_numpy()
@@ -85,6 +90,15 @@ def inspect_missing(file: str, level: str, frame: pd.DataFrame, words: Words) ->
                     f"{programme}: {place} has no rows of {' × '.join(sorted(cross)) or TOTAL}, and no report says so",
                     file,
                 )
+
+
+def _inspect_alike(file: str, delivered: pd.DataFrame, names: Sequence[str]) -> None:
+    """Every place has the same rows of a programme."""
+    places = delivered.groupby("programa")["ubigeo"].transform("nunique")
+    having = delivered.groupby(["programa", *names])["ubigeo"].transform("nunique")
+    row = first_row((places != having).to_numpy())
+    if row is not None:
+        raise risk("a row that other places have is missing", file, int(delivered.index[row - 2]) + 2)
 
 
 def _gaps(own: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[str, frozenset[str]]]:
