@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymize.policy import Policy
-from anonymize.protection.blocks import Change, Prover, agrees, block, holders
+from anonymize.protection.blocks import MOST_LEAVES, Change, Prover, agrees, block, holders
 from anonymize.protection.crossing import Crossing, Region
 from anonymize.protection.design import Design, dominance
 from anonymize.protection.lattice import Flags, Ints, Lattice
@@ -166,6 +166,9 @@ class Proofs:
                 here, also = int(lattice.lowest[few[0]]), tuple(few[1:].tolist())
         path = lattice.path(here)
         centre = path[1] if lattice.is_lowest(here) and len(path) > 1 else here
+        inside = range(int(lattice.leaf_start[centre]), int(lattice.leaf_end[centre]))
+        if len(inside) <= MOST_LEAVES:  # a block takes these anyway
+            also = tuple(leaf for leaf in also if leaf not in inside)
         tops = path[path.index(place) + 1 :] or path[-1:]  # within a place alone none of its cells changes
         for top in tops:
             yield centre, top, FAR[0], also
