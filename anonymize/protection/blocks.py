@@ -193,8 +193,9 @@ class Prover:
             self._wish(place, cell)
         by = wanted - int(self.lattice.values[place, cell])
         self.highs.changeRowBounds(self.row, float(by), float(by))
-        for draw in range(DRAWS):
-            self._draw(draw)
+        first = max(self._drawn, 0)  # what led to a whole corner last is at hand, and may again
+        for draw in range(first, first + DRAWS):
+            self._draw(draw % DRAWS)
             self.highs.run()
             if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
                 return None
@@ -220,7 +221,7 @@ class Prover:
     def _draw(self, draw: int) -> None:
         """Costs spread widely, so that the cheapest change is one chain of exchanges and not a mean of several."""
         if draw != self._drawn:
-            cost = 1 + 10 * np.random.default_rng(draw).random(self.columns) ** 4
+            cost = 1 + 100 * np.random.default_rng(draw).random(self.columns) ** 8
             self.highs.changeColsCost(self.columns, np.arange(self.columns, dtype=np.int32), cost)
             self.highs.clearSolver()
             self._drawn = draw
@@ -252,6 +253,7 @@ class Prover:
         highs.silent()
         highs.setOptionValue("threads", 1)
         highs.setOptionValue("presolve", "off")
+        highs.setOptionValue("simplex_scale_strategy", 0)  # whole numbers, nearly all of them one
         highs.setOptionValue("dual_simplex_cost_perturbation_multiplier", 0.0)  # the costs are drawn already
         highs.setOptionValue("simplex_iteration_limit", ITERATIONS)
         highs.passModel(lp)
