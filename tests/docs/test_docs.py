@@ -265,6 +265,8 @@ def demo_lines(demo: Path, period: str) -> list[str]:
     public = json.loads((demo / "store" / "releases" / digest / "proteccion.json").read_text(encoding="utf-8"))
     private = json.loads((demo / "store" / "private" / digest / "report.json").read_text(encoding="utf-8"))
     for table in public["tablas"]:
+        if table["tabla"] not in counts:  # of linked rosters
+            continue
         rows = [row for level in table["niveles"] for row in level["programas"]]
         for programme in table["umbrales"]:
             own = [row for row in rows if row["programa"] == programme]
