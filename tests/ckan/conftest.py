@@ -33,7 +33,9 @@ from tests.ckan.desk import (
 from tests.line.institution import PERIODS, House, found
 
 ORGANISATION, PREFIX = "pruebas", "prueba"
-CUBES = ("usuarios", "hogares", "alumnos", "elegibles", "hogares-elegibles", "tasas")
+OF_DISTRICTS = ("usuarios", "hogares", "alumnos", "elegibles", "hogares-elegibles", "tasas")
+CUBES = (*OF_DISTRICTS, "personas", "cruces")
+LATER = ("movimientos",)  # takes two periods
 NAMES = [f"{PREFIX}-{cube}" for cube in CUBES]
 
 
@@ -116,7 +118,7 @@ def house(signed, tmp_path, admin) -> Iterator[House]:
 
 
 def clean(admin: RemoteCKAN) -> None:
-    for name in [f"{PREFIX}-{cube}{end}" for cube in CUBES for end in ("", "-en-preparacion")]:
+    for name in [f"{PREFIX}-{cube}{end}" for cube in (*CUBES, *LATER) for end in ("", "-en-preparacion")]:
         try:
             live = admin.action.package_show(id=name)
         except NotFound:

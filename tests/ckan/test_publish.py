@@ -9,7 +9,7 @@ import requests
 from ckanapi import NotFound
 
 from rnu.errors import Busy, PortalRefused
-from tests.ckan.conftest import NAMES, ORGANISATION, PREFIX, addresses, shown, write_token
+from tests.ckan.conftest import LATER, NAMES, ORGANISATION, PREFIX, addresses, shown, write_token
 from tests.line.institution import PERIODS
 
 FIRST, SECOND = PERIODS
@@ -100,4 +100,4 @@ def test_a_withdrawn_release_leaves_files_tables_and_search_and_a_note(house, vi
     assert "retiradas" in visitor.action.package_show(id=NAMES[0])["notes"]
     house.rnu("approve", house.digest(SECOND), by="approver")
     assert house.rnu("publish", "ckan").code == 0
-    assert sorted(shown(visitor)) == sorted(NAMES)
+    assert sorted(shown(visitor)) == sorted([*NAMES, *(f"{PREFIX}-{cube}" for cube in LATER)])

@@ -6,7 +6,7 @@ import re
 import pytest
 import requests
 
-from tests.ckan.conftest import CUBES, ORGANISATION, PREFIX
+from tests.ckan.conftest import CUBES, OF_DISTRICTS, ORGANISATION, PREFIX
 
 pytestmark = [pytest.mark.portal, pytest.mark.usefixtures("served")]
 
@@ -44,7 +44,7 @@ def test_a_word_that_is_nowhere_finds_nothing(visitor):
     [
         ("vocab_rnu_programas", "Wasi Mikuna", ["alumnos"]),
         ("vocab_rnu_programas", "Juntos", ["hogares", "hogares-elegibles", "tasas"]),
-        ("vocab_rnu_niveles", "Distritos", sorted(CUBES)),
+        ("vocab_rnu_niveles", "Distritos", sorted(OF_DISTRICTS)),
         ("vocab_rnu_periodos", "2026-01", sorted(CUBES)),
         ("vocab_rnu_periodos", "2020-01", []),
         ("tags", "educación", ["alumnos"]),
