@@ -214,6 +214,7 @@ class ReleaseView:
     level: str  # the deepest that is compared
     changes: tuple[Changed, ...]  # biggest first
     unchanged: int
+    breaks: tuple[str, ...]  # where the design is another than before
     rule: Rule  # by which a change is called a jump
 
 
@@ -247,6 +248,7 @@ def release_view(
         level=level,
         changes=tuple(_changed(change, rule) for change in changes.changes) if changes else (),
         unchanged=changes.unchanged if changes else 0,
+        breaks=changes.breaks if changes else (),
         rule=rule,
     )
 

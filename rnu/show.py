@@ -47,6 +47,7 @@ def describe(store: Store, release: Release, before: Release | None, changes: Di
         "linked": private.get("linked", {}),
         "before": {"period": before.period, "revision": before.revision, "digest": before.digest} if before else None,
         "changes": _changes(changes),
+        "breaks": list(changes.breaks) if changes else [],
     }
 
 
@@ -98,6 +99,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     out += _linked(found["linked"])
     if found["before"] is None:
         return [*out, "Nothing earlier is approved: no comparison."]
+    out += [f"Break in the series: {text}" for text in found["breaks"]]
     out.append(f"Changes since {found['before']['period']} r{found['before']['revision']}, biggest first")
     out += [
         f"  {c['programme']:12} {c['place']:20} {_shown(c['before']):>12} -> {_shown(c['after']):>12}"

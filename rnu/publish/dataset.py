@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pandas as pd
 from rnu.provenance import file_digest
 from rnu.publish.portal import Publication, current
 from rnu.publish.series import series_schema, write_series
+from rnu.publish.words import month
+from rnu.release.breaks import breaks
 from rnu.release.columns import LEVEL_TITLES, MARK, NOT_DELIVERED, RATES
 from rnu.release.describe import DATA, MEDIA_TYPES, certificate_path
 from rnu.release.formats import FORMATS
@@ -140,8 +143,13 @@ class Dataset:
         )
 
     def notes(self) -> list[str]:
-        """What its newest release tells readers beforehand."""
-        return notes_of(self.latest.folder)
+        """What its newest release tells readers beforehand, and where the series breaks, the latest first."""
+        broken = [
+            f"Ruptura de la serie en {month(now.period)}. {text}"
+            for before, now in reversed(list(pairwise(self.periods)))
+            for text in breaks(before.folder, now.folder, self.id)
+        ]
+        return [*notes_of(self.latest.folder), *broken]
 
     def dictionary(self) -> list[dict[str, str]]:
         """Columns and values of the newest release, in words."""

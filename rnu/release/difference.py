@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from rnu.release.breaks import breaks
 from rnu.release.columns import MARK
 from rnu.release.read import cubes, read_table, totals
 from rnu.release.read import levels as levels_in
@@ -42,6 +43,7 @@ class Difference:
 
     changes: tuple[Change, ...]
     unchanged: int  # totals that are the same in both
+    breaks: tuple[str, ...] = ()  # where the design differs, in Spanish
 
 
 def difference(old: Path, new: Path, deepest: str = DEEPEST) -> Difference:
@@ -58,7 +60,8 @@ def difference(old: Path, new: Path, deepest: str = DEEPEST) -> Difference:
     ]
     changed = [change for change in changes if change.before != change.after]
     ordered = sorted(changed, key=lambda c: (c.by is None, -abs(c.by or 0)))
-    return Difference(tuple(ordered), len(changes) - len(changed))
+    broken = tuple(text for cube in cubes(new) for text in breaks(old, new, cube))
+    return Difference(tuple(ordered), len(changes) - len(changed), broken)
 
 
 Key = tuple[str, str, str, str]  # cube, programme, level, ubigeo

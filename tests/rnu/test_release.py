@@ -604,7 +604,25 @@ def test_difference_goes_down_to_the_level_asked_for(release, tmp_path):
 
 def test_a_release_does_not_differ_from_itself(release):
     found = difference(release[0], release[0])
-    assert (found.changes, found.unchanged) == ((), 6)
+    assert (found.changes, found.unchanged, found.breaks) == ((), 6, ())
+
+
+def test_another_design_is_a_break_in_the_series(release, tmp_path):
+    what = ex.contents("2026-02")
+    by_nothing = tuple(replace(level, crosses=0) for level in what.tables[0].cube.level)
+    alone = replace(what.tables[0].cube, level=by_nothing, programmes=("sis",))
+    sis = ex.with_cells(replace(what.tables[0], cube=alone), _totals_only(what.tables[0].safe))
+    ex.build_in(tmp_path / "next", replace(what, tables=(sis,)))
+    threshold, *designs = difference(release[0], tmp_path / "next").breaks
+    assert threshold == "El umbral de Seguro Integral de Salud (SIS) era 5 y ahora es 8."
+    assert [text.split(",")[0] for text in designs] == ["Todo el país", "Departamentos", "Provincias", "Distritos"]
+    assert designs[-1].endswith("Ahora: «Solo totales por programa, cada periodo.»")
+
+
+def _totals_only(safe: SafeCells) -> SafeCells:
+    marks = np.where(np.arange(safe.marks.shape[1]) == safe.marks.shape[1] - 1, safe.marks, Mark.ABSENT)
+    values = np.where(marks == Mark.SHOWN, safe.values, -1)
+    return replace(safe, marks=marks.astype(np.uint8), values=values, threshold=8)
 
 
 def test_a_programme_that_is_new_had_nothing_before(release, tmp_path):
