@@ -168,7 +168,9 @@ def plain_system(safe: SafeCells) -> tuple[np.ndarray, np.ndarray]:
     """(cells, unknowns) all sums, and the marks, flat: the table itself, no labels."""
     shape = (len(safe.places.leaves), *(len(d.categories) for d in safe.dimensions))
     unit = np.eye(int(np.prod(shape)), dtype=np.int64).reshape(-1, *shape)
-    return np.stack([add_margins(one, safe.places).reshape(-1) for one in unit]).T, safe.marks.reshape(-1)
+    return np.stack([add_margins(one, safe.places, safe.dimensions).reshape(-1) for one in unit]).T, safe.marks.reshape(
+        -1
+    )
 
 
 def flat(safe: SafeCells, ref: CellRef) -> int:

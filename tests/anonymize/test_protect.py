@@ -48,7 +48,9 @@ def every_table(safe: SafeCells, limit: int) -> Iterator[np.ndarray]:
     shape = (len(safe.places.leaves), *(len(d.categories) for d in safe.dimensions))
     size = int(np.prod(shape))
     unit = np.eye(size, dtype=np.int64).reshape(size, *shape)
-    sums = np.stack([add_margins(one, safe.places) for one in unit]).reshape(size, -1).T  # (cells, unknowns)
+    sums = (
+        np.stack([add_margins(one, safe.places, safe.dimensions) for one in unit]).reshape(size, -1).T
+    )  # (cells, unknowns)
     marks, value = safe.marks.reshape(-1), safe.values.reshape(-1)
     shown, withheld = sums[marks == Mark.SHOWN], sums[marks == Mark.WITHHELD]
     total = value[marks == Mark.SHOWN]
@@ -58,7 +60,7 @@ def every_table(safe: SafeCells, limit: int) -> Iterator[np.ndarray]:
     def place(at: int, left: np.ndarray) -> Iterator[np.ndarray]:
         if at == size:
             if (withheld @ table >= 1).all():
-                yield add_margins(table.reshape(shape), safe.places)
+                yield add_margins(table.reshape(shape), safe.places, safe.dimensions)
             return
         inside = shown[:, at] == 1
         most = min([limit, *left[inside].tolist()])
@@ -93,7 +95,7 @@ def closed(cells: Cells, safe: SafeCells) -> list[tuple[tuple[int, ...], int]]:
     """
     size = cells.counts.size
     unit = np.eye(size, dtype=np.int64).reshape(size, *cells.counts.shape)
-    sums = np.stack([add_margins(one, safe.places).reshape(-1) for one in unit]).T  # (cells, unknowns)
+    sums = np.stack([add_margins(one, safe.places, safe.dimensions).reshape(-1) for one in unit]).T  # (cells, unknowns)
     truth, marks, k = sums @ cells.counts.reshape(-1), safe.marks.reshape(-1), safe.threshold
     told = marks <= Mark.WITHHELD
     most = np.where(cells.counts.reshape(-1) > 0, np.inf, 0)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anonymize.errors import BadCells
-from anonymize.protection.lattice import Lattice, subcrosses
+from anonymize.protection.lattice import Lattice
 from anonymize.tables import TOTAL, CellRef, Cells, Dimension, Mark, Places, SafeCells, add_margins
 
 LEVELS = ("nacion", "departamento", "provincia")
@@ -71,7 +71,7 @@ def test_margins_sum_categories_and_places():
 @given(st.lists(st.integers(0, 9), min_size=18, max_size=18))
 def test_every_margin_is_the_sum_of_its_parts(counts: list[int]):
     places = Places.of(PATHS, LEVELS)
-    table = add_margins(np.array(counts).reshape(3, 2, 3), places)
+    table = add_margins(np.array(counts).reshape(3, 2, 3), places, (SEX, Dimension("edad", ("a", "b", "c"))))
     assert (table[:, -1] == table[:, :-1].sum(axis=1)).all()
     assert (table[:, :, -1] == table[:, :, :-1].sum(axis=2)).all()
     for place in range(3):
@@ -115,7 +115,9 @@ def test_what_breaks_a_cell_down_is_summed_with_it():
 
 
 def test_crosses_within_a_cross_come_finest_first():
-    assert subcrosses(0b111) == (7, 3, 5, 6, 1, 2, 4, 0)
+    sizes = (SEX, Dimension("edad", ("a", "b")), Dimension("cse", ("x", "y")))
+    lattice = Lattice.of(Cells(Places.of(PATHS, LEVELS), sizes, np.zeros((3, 2, 2, 2), dtype=np.int64)))
+    assert lattice.subcrosses(0b111) == (7, 3, 5, 6, 1, 2, 4, 0)
 
 
 def test_a_table_without_dimensions_has_totals_only():
