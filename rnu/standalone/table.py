@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from anonymize.tables import Cells
+from anonymize.tables import TOTAL, Cells
 from anonymize.verify import Tree, sums
 from rnu.errors import BadTable, SettingsError
 from rnu.public.axes import Axis, dimensions, flat, lowest, places
@@ -28,7 +28,7 @@ class Table:
     counts: NDArray[np.int64]  # (lowest codes of each dimension …)
 
     def cells(self) -> Cells:
-        """In the terms of `anonymize`: a branch that ends early goes on as its own only child."""
+        """In the terms of `anonymize`: a branch of the first tree that ends early goes on as its own only child."""
         tree = self.axes[0].tree
         return Cells(places(tree), dimensions(self.axes), self.counts[lowest(tree)])
 
@@ -51,6 +51,8 @@ def read_table(path: Path, spec: Spec, spec_path: Path) -> Table:
         given[tuple(at)] = (_count(text, path, line), line)
     first = next((i for i, d in enumerate(spec.dimension) if d.hierarchy), 0)
     order = [first, *(i for i in range(len(axes)) if i != first)]
+    for i in order[1:]:
+        _can_be_crossed(axes[i], spec_path)
     table = _table(spec, tuple(axes[i] for i in order), {tuple(k[i] for i in order): v for k, v in given.items()}, path)
     shown = crosses(spec, table.axes[0].tree, len(table.axes) - 1, str(spec_path))
     return Table(spec, table.axes, shown, table.counts)
@@ -92,6 +94,18 @@ def _axis(spec: Spec, number: int, rows: Sequence[tuple[int, tuple[str, ...], st
     if not categories:
         raise SettingsError(f"column '{dimension.column}' has no category but its total", where=str(spec_path))
     return Axis(dimension.column, flat(dimension.total, categories, dimension.column))
+
+
+def _can_be_crossed(axis: Axis, spec_path: Path) -> None:
+    """A dimension beside the first tree: SettingsError if nothing is below its total, or a code is our word for it."""
+    if len(axis.tree.codes) == 1:
+        raise SettingsError(f"the tree of '{axis.column}' has no code but its root", where=str(spec_path))
+    if TOTAL in axis.tree.codes[1:]:
+        raise SettingsError(
+            f"'{TOTAL}' is a code of '{axis.column}' below its total",
+            where=str(spec_path),
+            remedy="write it otherwise, here and in the table: in reports it is the word for no breakdown",
+        )
 
 
 def _table(spec: Spec, axes: tuple[Axis, ...], given: dict[tuple[int, ...], tuple[int, int]], path: Path) -> Table:

@@ -297,7 +297,6 @@ def test_a_wrong_line_is_named(given, row, said):
         ("spec.toml", "distrito = 1", "provincia = 1\ndistrito = 2", "from 0 to 1 crosses"),
         ("spec.toml", 'hierarchy = "lugar.csv"', 'hierarchy = "nada.csv"', "cannot be read"),
         ("spec.toml", 'hierarchy = "lugar.csv"', "", "either `hierarchy` or `total`"),
-        ("spec.toml", 'column = "edad"\ntotal = "Total"', 'column = "edad"\nhierarchy = "lugar.csv"', "one tree"),
     ],
 )
 def test_a_wrong_tree_or_spec_is_told(given, file, old, new, said):
