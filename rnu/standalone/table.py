@@ -38,6 +38,10 @@ def read_table(path: Path, spec: Spec, spec_path: Path) -> Table:
     columns = [d.column for d in spec.dimension]
     rows = list(_rows(path, [*columns, spec.count]))
     axes = [_axis(spec, i, rows, spec_path) for i in range(len(columns))]
+    first = next((i for i, d in enumerate(spec.dimension) if d.hierarchy), 0)
+    order = [first, *(i for i in range(len(axes)) if i != first)]
+    for i in order[1:]:
+        _can_be_crossed(axes[i], spec_path)
     index = [{code: number for number, code in enumerate(axis.tree.codes)} for axis in axes]
     given: dict[tuple[int, ...], tuple[int, int]] = {}
     for line, codes, text in rows:
@@ -49,10 +53,6 @@ def read_table(path: Path, spec: Spec, spec_path: Path) -> Table:
         if tuple(at) in given:
             raise BadTable(f"the cell stands in line {given[tuple(at)][1]} already", where=f"{path}, line {line}")
         given[tuple(at)] = (_count(text, path, line), line)
-    first = next((i for i, d in enumerate(spec.dimension) if d.hierarchy), 0)
-    order = [first, *(i for i in range(len(axes)) if i != first)]
-    for i in order[1:]:
-        _can_be_crossed(axes[i], spec_path)
     table = _table(spec, tuple(axes[i] for i in order), {tuple(k[i] for i in order): v for k, v in given.items()}, path)
     shown = crosses(spec, table.axes[0].tree, len(table.axes) - 1, str(spec_path))
     return Table(spec, table.axes, shown, table.counts)
