@@ -9,8 +9,9 @@ The way: cells at risk that would be shown are withheld, and nothing is shown be
 risk gets a proof, from the nation down to the districts: tables of whole counts, one for each value, that agree with
 all that is shown. Mostly they are there already and need only be found (see `protection.screen`, `.walk`, `.blocks`).
 Where they are not, the cheapest *move* (`protection.moves`) makes room: the shown cells that it changes are withheld
-too. Where that would cost more than the cross in the way is worth, the cross is dropped for all children of a place,
-and everything begins anew with the smaller design, so that nothing is withheld for the sake of a cross that is gone.
+too. Where that would cost more than the cross in the way is worth, the cross is dropped for all children of a place (of
+a dimension that is a tree its deepest level first), and everything begins anew with the smaller design, so that nothing
+is withheld for the sake of a cross that is gone.
 Dropping ends: a design only shrinks, and with the nation's total alone every split of it is possible.
 
 Nothing here depends on time or chance. Sources: Repsilber (1994) and Giessing and Repsilber (2002), the hypercube

@@ -1,7 +1,8 @@
 """Count tables on a tree of places: the values that aggregate, protect and attack hand to each other.
 
-A table is one full cross: inner cells for every lowest place and every combination of categories. Everything that is
-ever shown of it is one of its margins, so that one additive system describes all that an outsider can know.
+A table is one full cross: inner cells for every lowest place and every combination of lowest categories. Places are a
+tree, and so is every dimension. Everything that is ever shown of a table is one of its margins, so that one additive
+system describes all that an outsider can know.
 """
 
 from __future__ import annotations

@@ -42,20 +42,28 @@ def read_table(path: Path, spec: Spec, spec_path: Path) -> Table:
     order = [first, *(i for i in range(len(axes)) if i != first)]
     for i in order[1:]:
         _can_be_crossed(axes[i], spec_path)
+    given = _given(rows, axes, path)
+    table = _table(spec, tuple(axes[i] for i in order), {tuple(k[i] for i in order): v for k, v in given.items()}, path)
+    shown = crosses(spec, table.axes[0].tree, len(table.axes) - 1, str(spec_path))
+    return Table(spec, table.axes, shown, table.counts)
+
+
+def _given(
+    rows: Sequence[tuple[int, tuple[str, ...], str]], axes: Sequence[Axis], path: Path
+) -> dict[tuple[int, ...], tuple[int, int]]:
+    """Count and line of every cell that has a row; BadTable for a code that is none, and for a cell that has two."""
     index = [{code: number for number, code in enumerate(axis.tree.codes)} for axis in axes]
     given: dict[tuple[int, ...], tuple[int, int]] = {}
     for line, codes, text in rows:
         at = []
-        for of, code, column in zip(index, codes, columns, strict=True):
+        for of, code, axis in zip(index, codes, axes, strict=True):
             if code not in of:
-                raise BadTable(f"'{code}' is no code of '{column}'", where=f"{path}, line {line}")
+                raise BadTable(f"'{code}' is no code of '{axis.column}'", where=f"{path}, line {line}")
             at.append(of[code])
         if tuple(at) in given:
             raise BadTable(f"the cell stands in line {given[tuple(at)][1]} already", where=f"{path}, line {line}")
         given[tuple(at)] = (_count(text, path, line), line)
-    table = _table(spec, tuple(axes[i] for i in order), {tuple(k[i] for i in order): v for k, v in given.items()}, path)
-    shown = crosses(spec, table.axes[0].tree, len(table.axes) - 1, str(spec_path))
-    return Table(spec, table.axes, shown, table.counts)
+    return given
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...], str]]:
