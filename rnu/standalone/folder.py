@@ -15,13 +15,13 @@ from anonymize.tables import LETTERS, Mark, SafeCells
 from rnu.errors import NotARelease, StoreError
 from rnu.public.certificate import Claim, parsed, written
 from rnu.public.table import Public, read_cells
+from rnu.standalone.spec import MARK
 from rnu.standalone.table import Table
 
 if TYPE_CHECKING:  # who checks needs no solver
     from anonymize.certificate import Certificate
 
 CELLS, CERTIFICATE, REPORT, PRIVATE = "cells.csv", "certificate.json", "report.json", "private"
-MARK = "mark"
 
 
 @contextmanager

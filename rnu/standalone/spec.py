@@ -15,6 +15,8 @@ from rnu.public.certificate import LEAST
 from rnu.settings.load import read_toml
 from rnu.settings.types import STRICT
 
+MARK = "mark"  # of cells.csv, beside the columns that the spec names
+
 
 @dataclass(frozen=True, slots=True)
 class SpecDimension:
@@ -49,6 +51,10 @@ def read_spec(path: Path) -> Spec:
     names = [spec.count, *(d.column for d in spec.dimension)]
     if len(set(names)) < len(names):
         raise SettingsError("two keys name the same column", where=where)
+    if MARK in names:
+        raise SettingsError(
+            f"'{MARK}' is the column of marks in what is written", where=where, remedy="call it otherwise"
+        )
     for dimension in spec.dimension:
         if bool(dimension.hierarchy) == bool(dimension.total):
             raise SettingsError(

@@ -17,6 +17,8 @@ from rnu.public.axes import Axis, dimensions, flat, lowest, places
 from rnu.public.certificate import MOST_COUNT
 from rnu.standalone.spec import Spec, crosses, read_hierarchy
 
+OURS = ("place", "n")  # columns of the rows that an attack reads
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
@@ -105,7 +107,13 @@ def _axis(spec: Spec, number: int, rows: Sequence[tuple[int, tuple[str, ...], st
 
 
 def _can_be_crossed(axis: Axis, spec_path: Path) -> None:
-    """A dimension beside the first tree: SettingsError if nothing is below its total, or a code is our word for it."""
+    """A dimension beside the first tree: SettingsError if nothing is below its total, or it has a name of ours."""
+    if axis.column in OURS:
+        raise SettingsError(
+            f"only the first tree's column can be called '{axis.column}'",
+            where=str(spec_path),
+            remedy="call it otherwise, here and in the table",
+        )
     if len(axis.tree.codes) == 1:
         raise SettingsError(f"the tree of '{axis.column}' has no code but its root", where=str(spec_path))
     if TOTAL in axis.tree.codes[1:]:

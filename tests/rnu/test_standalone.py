@@ -425,6 +425,7 @@ def test_a_wrong_line_is_named(given, row, said):
         ("spec.toml", "threshold = 5", "treshold = 5", "did you mean 'threshold'"),
         ("spec.toml", 'count = "n"', 'count = "personas"', "no column 'personas'"),
         ("spec.toml", 'column = "edad"', 'column = "sexo"', "same column"),
+        ("spec.toml", 'column = "edad"', 'column = "mark"', "column of marks"),
         ("spec.toml", "distrito = 1", "distritos = 1", "no level 'distritos'"),
         ("spec.toml", "distrito = 1", "provincia = 1\ndistrito = 2", "from 0 to 1 crosses"),
         ("spec.toml", 'hierarchy = "lugar.csv"', 'hierarchy = "nada.csv"', "cannot be read"),
@@ -437,6 +438,20 @@ def test_a_wrong_tree_or_spec_is_told(given, file, old, new, said):
     wrong = protect(given)
     assert wrong.exit_code == 2
     assert said in wrong.stderr
+
+
+def test_a_column_of_the_name_that_a_row_has_for_its_count_is_told(given):
+    spec = 'count = "personas"\nthreshold = 5\n' + "".join(
+        f'[[dimension]]\ncolumn = "{column}"\ntotal = "Total"\n' for column in ("place", "n")
+    )
+    (given / "spec.toml").write_text(spec, encoding="utf-8")
+    write_rows(given / "table.csv", [("place", "n", "personas"), ("A", "x", 20), ("B", "y", 30)])
+    wrong = protect(given)
+    assert wrong.exit_code == 2
+    assert "can be called 'n'" in wrong.stderr
+    (given / "spec.toml").write_text(spec.replace('"n"', '"sexo"'), encoding="utf-8")
+    write_rows(given / "table.csv", [("place", "sexo", "personas"), ("A", "x", 20), ("B", "y", 30)])
+    assert protect(given).exit_code == 0
 
 
 def test_a_table_of_three_persons_cannot_be_protected(given):
