@@ -26,7 +26,7 @@ from anonymize.tables import Mark
 class Boxes:
     """All exchanges over one cross."""
 
-    cross: int
+    cross: int  # the dimensions on which lowest categories are exchanged, as a bit mask
     corners: Ints  # (boxes, 2^|S|) flat cells
     even: Flags  # (2^|S|,)
     inner: Ints  # (boxes, 2^|S|, rests) inner cells, one per combination of the other dimensions' categories
