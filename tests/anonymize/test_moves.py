@@ -1,9 +1,9 @@
-"""Moves: as many units fit as they say, judged by integer programs, whatever trees the dimensions are."""
+"""Moves go as far as they say, and what is cleared by them is safe: judged by integer programs, whatever the trees."""
 
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -13,6 +13,8 @@ from anonymize.policy import Policy
 from anonymize.protect import protect
 from anonymize.protection.lattice import Lattice
 from anonymize.protection.moves import Swaps, offers, pairings
+from anonymize.protection.proofs import Needs
+from anonymize.protection.screen import screen
 from anonymize.tables import Cells, Dimension, Mark, Places, add_margins
 from tests.anonymize import trees
 
@@ -51,14 +53,25 @@ def open_counts(lattice: Lattice) -> np.ndarray:
     return found.reshape(-1)
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
-@given(tables(), st.sampled_from([None, 4]), st.sampled_from([(2, 2, 1), (2, 1, 1), (1, 1, 0)]), st.randoms())
-def test_as_many_units_fit_as_a_move_without_a_price_says(cells, threshold, crosses, draw):
-    lattice = Lattice.of(cells, threshold)
+@st.composite
+def protected(draw: st.DrawFn) -> tuple[Lattice, np.ndarray]:
+    """A table laid flat, as somebody sees it who knows of zeros or does not, and its marks."""
+    cells, crosses = draw(tables()), draw(st.sampled_from([(2, 2, 1), (2, 1, 1), (1, 1, 0)]))
+    lattice = Lattice.of(cells, draw(st.sampled_from([None, 4])))
     try:
-        marks = protect(cells, Policy(4, crosses, dominance=2.0)).marks[lattice.order].reshape(lattice.values.shape)
+        marks = protect(cells, Policy(4, crosses, dominance=2.0)).marks
     except Unprotectable:
-        return
+        reject()
+    return lattice, marks[lattice.order].reshape(lattice.values.shape)
+
+
+QUIET = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+
+
+@QUIET
+@given(protected(), st.randoms())
+def test_as_many_units_fit_as_a_move_without_a_price_says(made, draw):
+    lattice, marks = made
     swaps = Swaps(lattice)
     unshown = np.argwhere(marks != Mark.SHOWN).tolist()
     for place, cell in draw.sample(unshown, min(4, len(unshown))):
@@ -74,6 +87,17 @@ def test_as_many_units_fit_as_a_move_without_a_price_says(cells, threshold, cros
             for by in {1, units} if units else ():
                 if by <= 50:
                     assert can_be(lattice, marks, place, cell, int(lattice.values[place, cell]) + direction * by)
+
+
+@QUIET
+@given(protected(), st.randoms())
+def test_what_is_cleared_at_once_can_have_every_value(made, draw):
+    lattice, marks = made
+    needs = Needs.of_risk(lattice, 4)
+    cleared = np.argwhere(screen(lattice, marks, needs.up, needs.down)).tolist()
+    for place, cell in draw.sample(cleared, min(6, len(cleared))):
+        for value in range(1, 5):
+            assert can_be(lattice, marks, place, cell, value)
 
 
 def test_nobody_stands_in_two_pairs():

@@ -19,7 +19,7 @@ from anonymize.tables import Cells, Dimension, Places
 
 LEVELS = ("nacion", "departamento", "provincia", "distrito")
 DIMENSIONS = tuple(Dimension(f"d{t}", tuple(f"c{i}" for i in range(size))) for t, size in enumerate((2, 3, 2)))
-NESTED = Dimension("d1", ("c0", "c1", "c2"), ("g0", "g1"), (3, 3, 4, 4, 5))
+NESTED = Dimension("d1", ("c0", "c1", "c2", "c3", "c4"), ("g0", "g1"), (5, 5, 6, 6, 7, 7, 7))
 TREES = (DIMENSIONS[0], NESTED, DIMENSIONS[2])
 
 
@@ -33,7 +33,8 @@ def country(seed: int, mean: float, dimensions: tuple[Dimension, ...] = DIMENSIO
         for c in range(districts)
     ]
     draw = np.random.default_rng(seed)
-    size = draw.gamma(0.8, 1.25, (len(codes), 1, 1, 1)) * draw.gamma(0.5, 2.0, (1, 2, 3, 2))
+    sizes = tuple(len(d.categories) for d in dimensions)
+    size = draw.gamma(0.8, 1.25, (len(codes), 1, 1, 1)) * draw.gamma(0.5, 2.0, (1, *sizes))
     return Cells(Places.of(codes, LEVELS), dimensions, draw.poisson(mean * size))
 
 
