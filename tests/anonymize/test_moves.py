@@ -11,9 +11,9 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from anonymize.errors import Unprotectable
 from anonymize.policy import Policy
 from anonymize.protect import protect
+from anonymize.protection.design import planned
 from anonymize.protection.lattice import Lattice
 from anonymize.protection.moves import Swaps, offers, pairings
-from anonymize.protection.proofs import Needs
 from anonymize.protection.screen import screen
 from anonymize.tables import Cells, Dimension, Mark, Places, add_margins
 from tests.anonymize import trees
@@ -54,22 +54,41 @@ def open_counts(lattice: Lattice) -> np.ndarray:
 
 
 @st.composite
-def protected(draw: st.DrawFn) -> tuple[Lattice, np.ndarray]:
-    """A table laid flat, as somebody sees it who knows of zeros or does not, and its marks."""
+def marked(draw: st.DrawFn) -> tuple[Lattice, np.ndarray]:
+    """A table laid flat, as somebody sees it who knows of zeros or does not, and its marks: protected, or careless."""
     cells, crosses = draw(tables()), draw(st.sampled_from([(2, 2, 1), (2, 1, 1), (1, 1, 0)]))
-    lattice = Lattice.of(cells, draw(st.sampled_from([None, 4])))
+    lattice, policy = Lattice.of(cells, draw(st.sampled_from([None, 4]))), Policy(4, crosses, dominance=2.0)
+    if draw(st.booleans()):
+        return lattice, careless(lattice, policy, shallow=draw(st.booleans()))
     try:
-        marks = protect(cells, Policy(4, crosses, dominance=2.0)).marks
+        return lattice, protect(cells, policy).marks[lattice.order].reshape(lattice.values.shape)
     except Unprotectable:
         reject()
-    return lattice, marks[lattice.order].reshape(lattice.values.shape)
 
 
-QUIET = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+def careless(lattice: Lattice, policy: Policy, shallow: bool) -> np.ndarray:
+    """Marks that hide cells at risk and what is below them, and nothing for their sake: little else is possible.
+
+    Shallow ones show only what is right below the totals, but for the root.
+    """
+    marks = planned(lattice, policy).marks(lattice)
+    if shallow:
+        deep = [any(lattice.depth_in(cross, t) > 1 for t in range(len(lattice.sizes))) for cross in lattice.cross]
+        marks[1:, deep] = Mark.ABSENT
+    at_risk = np.argwhere((lattice.values > 0) & (lattice.values < policy.threshold)).tolist()
+    for place, cell in sorted(at_risk, key=lambda at: (lattice.level[at[0]], int(lattice.cross[at[1]]).bit_count())):
+        if marks[place, cell] == Mark.SHOWN:
+            below = np.ix_(np.arange(place, lattice.end[place]), lattice.finer[cell])
+            marks[below] = np.maximum(marks[below], Mark.BELOW)
+            marks[place, cell] = Mark.WITHHELD
+    return marks
+
+
+QUIET = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 
 @QUIET
-@given(protected(), st.randoms())
+@given(marked(), st.randoms())
 def test_as_many_units_fit_as_a_move_without_a_price_says(made, draw):
     lattice, marks = made
     swaps = Swaps(lattice)
@@ -90,14 +109,23 @@ def test_as_many_units_fit_as_a_move_without_a_price_says(made, draw):
 
 
 @QUIET
-@given(protected(), st.randoms())
-def test_what_is_cleared_at_once_can_have_every_value(made, draw):
+@given(marked(), st.sampled_from([1, -1, 2, -2]), st.randoms())
+def test_what_is_cleared_at_once_can_go_as_far_as_it_has_to(made, by, draw):
     lattice, marks = made
-    needs = Needs.of_risk(lattice, 4)
-    cleared = np.argwhere(screen(lattice, marks, needs.up, needs.down)).tolist()
+    far = np.full_like(lattice.values, abs(by))
+    needs = (far, 0 * far) if by > 0 else (0 * far, np.where(lattice.values >= -by, far, 0))
+    cleared = np.argwhere(screen(lattice, marks, *needs)).tolist()
     for place, cell in draw.sample(cleared, min(6, len(cleared))):
-        for value in range(1, 5):
-            assert can_be(lattice, marks, place, cell, value)
+        assert can_be(lattice, marks, place, cell, int(lattice.values[place, cell]) + by)
+
+
+def test_nothing_is_cleared_by_an_exchange_with_another_group_that_is_shown():
+    # everybody of the first group is 0_5, so who sees the groups knows how many are
+    age = Dimension("edad", ("0_5", "6_17", "18_mas"), ("primera", "otra"), (3, 4, 4, 5, 5))
+    lattice = Lattice.of(Cells(Places.of(PATHS, LEVELS), (age,), np.arange(5, 17).reshape(4, 3)))
+    marks = careless(lattice, Policy(4, (1, 1, 1)), shallow=True)
+    cleared = screen(lattice, marks, np.ones_like(lattice.values), np.zeros_like(lattice.values))
+    assert cleared[1:, :3].tolist() == [[False, True, True]] * 6
 
 
 def test_nobody_stands_in_two_pairs():
