@@ -35,7 +35,7 @@ from anonymize.protection.lattice import Flags, Ints, Lattice
 from anonymize.protection.moves import Swaps
 from anonymize.protection.proofs import Needs, Proofs
 from anonymize.protection.walk import Types
-from anonymize.tables import TOTAL, CellRef, Cells, Mark, SafeCells, indices_of, names_of
+from anonymize.tables import CellRef, Cells, Dimension, Mark, SafeCells, indices_of, names_of
 from anonymize.verify import ABSENT, BELOW, SHOWN, WITHHELD, Tree, Verdict, verify
 
 Floats = NDArray[np.float64]
@@ -75,21 +75,33 @@ STATES = {Mark.SHOWN: SHOWN, Mark.WITHHELD: WITHHELD, Mark.BELOW: BELOW, Mark.AB
 
 
 def check(safe: SafeCells, certificate: Certificate) -> Verdict:
-    """Check a certificate as anybody can: published cells in the terms of `verify`, where a total comes first."""
+    """Check a certificate as anybody can: published cells in the terms of `verify`, where a root comes first."""
+    order = [root_first(dimension) for dimension in safe.dimensions]
     trees = (
         Tree(safe.places.codes, tuple(safe.places.parent.tolist())),
-        *(Tree((TOTAL, *d.categories), (-1, *([0] * len(d.categories)))) for d in safe.dimensions),
+        *(_tree(dimension, nodes) for dimension, nodes in zip(safe.dimensions, order, strict=True)),
     )
     marks, values = safe.marks.astype(np.int64), safe.values
-    for axis in range(1, marks.ndim):
-        marks, values = np.roll(marks, 1, axis), np.roll(values, 1, axis)
+    for axis, nodes in enumerate(order, start=1):
+        marks, values = np.take(marks, nodes, axis), np.take(values, nodes, axis)
     state = np.select([marks == int(mark) for mark in STATES], list(STATES.values()))
-    sizes = [len(d.categories) + 1 for d in safe.dimensions]
     listed = [
-        (place, *((c + 1) % size for c, size in zip(at, sizes, strict=True)))
+        (place, *(nodes.index(node) for nodes, node in zip(order, at, strict=True)))
         for place, *at in indices_of(safe.places, safe.dimensions, certificate.large)
     ]
     return verify(trees, state, values, safe.threshold, certificate.base, certificate.tables, listed)
+
+
+def root_first(dimension: Dimension) -> list[int]:
+    """The nodes of a dimension, each after what is above it, the lowest categories in their order."""
+    lowest, total = len(dimension.categories), len(dimension.nodes) - 1
+    return [*range(total, lowest - 1, -1), *range(lowest)]
+
+
+def _tree(dimension: Dimension, nodes: list[int]) -> Tree:
+    above = (*dimension.parent, -1)
+    codes = tuple(dimension.nodes[node] for node in nodes)
+    return Tree(codes, tuple(nodes.index(above[node]) if above[node] >= 0 else -1 for node in nodes))
 
 
 # --- the base --------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ class Policy:
     threshold: int  # a cell of 1 … threshold - 1 is at risk
     crosses: tuple[int, ...]  # per level, root first: most dimensions crossed with place; 0 totals only
     totals_only: frozenset[str] = frozenset()  # codes of lowest places under the population floor
-    dominance: float = 0.9  # share of a place's users in one category at which that breakdown is dropped there
+    dominance: float = 0.9  # share of a place's users in one category, or group, at which a breakdown is dropped there
     structural: Mapping[str, frozenset[str]] = field(default_factory=dict)  # dimension -> categories imposed by a rule
     must_show: tuple[CellRef, ...] = ()  # cells that must not be withheld
     broken_down: tuple[frozenset[str], ...] = ()  # per level, root first: dimensions broken down there; (): any

@@ -9,8 +9,9 @@ The way: cells at risk that would be shown are withheld, and nothing is shown be
 risk gets a proof, from the nation down to the districts: tables of whole counts, one for each value, that agree with
 all that is shown. Mostly they are there already and need only be found (see `protection.screen`, `.walk`, `.blocks`).
 Where they are not, the cheapest *move* (`protection.moves`) makes room: the shown cells that it changes are withheld
-too. Where that would cost more than the cross in the way is worth, the cross is dropped for all children of a place,
-and everything begins anew with the smaller design, so that nothing is withheld for the sake of a cross that is gone.
+too. Where that would cost more than the cross in the way is worth, the cross is dropped for all children of a place (of
+a dimension that is a tree its deepest level first), and everything begins anew with the smaller design, so that nothing
+is withheld for the sake of a cross that is gone.
 Dropping ends: a design only shrinks, and with the nation's total alone every split of it is possible.
 
 Nothing here depends on time or chance. Sources: Repsilber (1994) and Giessing and Repsilber (2002), the hypercube
@@ -29,7 +30,7 @@ from anonymize.errors import Unprotectable
 from anonymize.policy import Policy
 from anonymize.protection.blocks import Change
 from anonymize.protection.design import Design, by_level, coarsened, planned, standing, without_dominated
-from anonymize.protection.lattice import Flags, Ints, Lattice, subcrosses
+from anonymize.protection.lattice import Flags, Ints, Lattice
 from anonymize.protection.moves import PLENTY, Move, Offers, offers
 from anonymize.protection.prices import prices
 from anonymize.protection.proofs import Needs, Proofs, Saved, at_risk
@@ -175,7 +176,7 @@ def _published(board: Board, policy: Policy) -> SafeCells:
     """Leave the owner's side: values only where shown, places in their own order."""
     lattice = board.lattice
     cells = lattice.cells
-    shape = (len(cells.places), *(size + 1 for size in lattice.sizes))
+    shape = (len(cells.places), *lattice.widths)
     marks = np.empty_like(board.marks)
     marks[lattice.order] = board.marks
     values = np.empty_like(lattice.values)
@@ -325,7 +326,7 @@ class Board:
 
     def _stages(self, task: Task) -> Iterator[list[tuple[int, int]]]:
         """Crosses and pivots to try, what is most likely and cheapest first."""
-        crosses = subcrosses(int(self.lattice.cross[task.cell]))
+        crosses = self.lattice.subcrosses(int(self.lattice.cross[task.cell]))
         yield [(crosses[0], task.place)]
         yield [(cross, task.place) for cross in crosses[1:]]
         for pivot in self.lattice.path(task.place)[1:]:
@@ -423,7 +424,7 @@ class Board:
         place, cell = np.nonzero(which)
         level, size = lattice.level[place], np.bitwise_count(lattice.cross[cell]).astype(np.int64)
         order = np.lexsort((cell, place, -lattice.values[place, cell], size, level))
-        step = (level * (len(lattice.sizes) + 1) + size)[order]
+        step = (level * (lattice.crosses[-1].bit_count() + 1) + size)[order]
         for part in np.split(order, np.flatnonzero(np.diff(step)) + 1):
             self._reprice()
             yield from zip(place[part].tolist(), cell[part].tolist(), strict=True)

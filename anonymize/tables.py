@@ -1,7 +1,8 @@
 """Count tables on a tree of places: the values that aggregate, protect and attack hand to each other.
 
-A table is one full cross: inner cells for every lowest place and every combination of categories. Everything that is
-ever shown of it is one of its margins, so that one additive system describes all that an outsider can know.
+A table is one full cross: inner cells for every lowest place and every combination of lowest categories. Places are a
+tree, and so is every dimension. Everything that is ever shown of a table is one of its margins, so that one additive
+system describes all that an outsider can know.
 """
 
 from __future__ import annotations
@@ -79,10 +80,58 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """A breakdown and its categories, in the order they are shown."""
+    """A breakdown: a tree of *nodes* with the total over everything at its root.
+
+    Its lowest categories come first, in the order they are shown, then the groups that sum some of them up, each after
+    what is below it, and last the total. One without groups is flat: nothing is between its categories and the total.
+
+    >>> age = Dimension("edad", ("0_5", "6_17", "18_mas"), ("menor",), (3, 3, 4, 4))
+    >>> age.nodes, age.depth
+    (('0_5', '6_17', '18_mas', 'menor', 'total'), (2, 2, 1, 1, 0))
+    """
 
     id: str
     categories: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    parent: tuple[int, ...] = ()  # number of the node above each category and group; of a flat one left out
+    levels: tuple[str, ...] = ()  # names of the levels below the total, downwards; else they go by number
+
+    def __post_init__(self) -> None:
+        total = len(self.categories) + len(self.groups)
+        if not self.groups and not self.parent:
+            object.__setattr__(self, "parent", (total,) * total)
+        if len(set(self.nodes)) <= total:
+            raise BadCells(f"two nodes of {self.id} have the same code")
+        if len(self.parent) != total or any(not i < up <= total for i, up in enumerate(self.parent)):
+            raise BadCells(f"the nodes of {self.id} are no tree: what is above a node comes after it")
+        if set(self.parent) - {total} != set(range(len(self.categories), total)):
+            raise BadCells(f"in {self.id} a group has nothing below it, or a category has")
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Codes of the categories, the groups and the total."""
+        return (*self.categories, *self.groups, TOTAL)
+
+    @property
+    def depth(self) -> tuple[int, ...]:
+        """How far below the total each node stands."""
+        found = [0] * (len(self.parent) + 1)
+        for node in range(len(self.parent) - 1, -1, -1):
+            found[node] = found[self.parent[node]] + 1
+        return tuple(found)
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Names of the breakdowns by its levels: the first is the dimension's own."""
+        deeper = range(1, max(self.depth))
+        return (self.id, *(f"{self.id}: {self.levels[i] if self.levels else i + 1}" for i in deeper))
+
+    def path(self, node: int) -> tuple[int, ...]:
+        """A node and those above it, up to the total."""
+        found = [node]
+        while found[-1] < len(self.parent):
+            found.append(self.parent[found[-1]])
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +150,24 @@ class Cells:
             raise BadCells("a count is negative")
 
     def with_margins(self) -> NDArray[np.int64]:
-        """All cells: (places, categories + 1 …), a total last on each dimension."""
-        return add_margins(self.counts, self.places)
+        """All cells: (places, nodes of each dimension …), a total last."""
+        return add_margins(self.counts, self.places, self.dimensions)
 
 
-def add_margins(inner: NDArray[np.int64], places: Places) -> NDArray[np.int64]:
-    """Totals over every dimension (last index) and over places (upwards).
+def add_margins(inner: NDArray[np.int64], places: Places, dimensions: Sequence[Dimension]) -> NDArray[np.int64]:
+    """Sums over the nodes of every dimension (a total last) and over places (upwards).
 
     >>> tree = Places.of([("PE", "01"), ("PE", "02")], ("nacion", "departamento"))
-    >>> add_margins(np.array([[1, 2], [3, 4]]), tree).tolist()
+    >>> add_margins(np.array([[1, 2], [3, 4]]), tree, [Dimension("sexo", ("hombre", "mujer"))]).tolist()
     [[4, 6, 10], [1, 2, 3], [3, 4, 7]]
     """
-    for axis in range(1, inner.ndim):
-        inner = np.concatenate([inner, inner.sum(axis, keepdims=True)], axis)
+    for axis, dimension in enumerate(dimensions, start=1):
+        every = np.zeros((*inner.shape[:axis], len(dimension.nodes), *inner.shape[axis + 1 :]), dtype=np.int64)
+        along = np.moveaxis(every, axis, 0)
+        along[: inner.shape[axis]] = np.moveaxis(inner, axis, 0)
+        for node, above in enumerate(dimension.parent):
+            along[above] += along[node]
+        inner = every
     out = np.zeros((len(places), *inner.shape[1:]), dtype=np.int64)
     out[places.leaves] = inner
     for depth in range(len(places.levels) - 1, 0, -1):
@@ -124,7 +178,7 @@ def add_margins(inner: NDArray[np.int64], places: Places) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True, order=True)
 class CellRef:
-    """The name of a cell: a place and one category, or `total`, on every dimension. Says where, never how much."""
+    """The name of a cell: a place and one node, `total` or another, on every dimension. Says where, never how much."""
 
     level: str
     place: str
@@ -141,27 +195,27 @@ class CellRef:
 
 
 def names_of(places: Places, dimensions: Sequence[Dimension], which: NDArray[np.bool_]) -> tuple[CellRef, ...]:
-    """The names of cells (places, categories + 1 …), place by place."""
-    categories = [(*dimension.categories, TOTAL) for dimension in dimensions]
+    """The names of cells (places, nodes of each dimension …), place by place."""
+    nodes = [dimension.nodes for dimension in dimensions]
     return tuple(
         CellRef(
             places.levels[int(places.level[place])],
             places.codes[place],
-            tuple(names[c] for names, c in zip(categories, at, strict=True)),
+            tuple(names[node] for names, node in zip(nodes, at, strict=True)),
         )
         for place, *at in np.argwhere(which).tolist()
     )
 
 
 def indices_of(places: Places, dimensions: Sequence[Dimension], refs: Sequence[CellRef]) -> tuple[tuple[int, ...], ...]:
-    """Where cells of these names stand in an array (places, categories + 1 …)."""
+    """Where cells of these names stand in an array (places, nodes of each dimension …)."""
     number = {
         (places.levels[int(level)], code): place
         for place, (level, code) in enumerate(zip(places.level, places.codes, strict=True))
     }
-    categories = [(*dimension.categories, TOTAL) for dimension in dimensions]
+    nodes = [dimension.nodes for dimension in dimensions]
     return tuple(
-        (number[r.level, r.place], *(n.index(c) for n, c in zip(categories, r.categories, strict=True))) for r in refs
+        (number[r.level, r.place], *(n.index(c) for n, c in zip(nodes, r.categories, strict=True))) for r in refs
     )
 
 
@@ -171,7 +225,7 @@ class Drop:
 
     place: str  # code of the place below which (or at which) nothing of the cross is shown
     level: str  # level of the places that lose it
-    cross: tuple[str, ...]  # dimensions crossed; finer crosses go with it
+    cross: tuple[str, ...]  # what is crossed, by the names of `Dimension.steps`; finer crosses go with it
     reason: str  # "floor" | "dominance" | "sparse"
 
 
@@ -181,7 +235,7 @@ class SafeCells:
 
     places: Places
     dimensions: tuple[Dimension, ...]
-    values: NDArray[np.int64]  # (places, categories + 1 …); -1 where not shown
+    values: NDArray[np.int64]  # (places, nodes of each dimension …); -1 where not shown
     marks: NDArray[np.uint8]  # same shape, of Mark
     threshold: int
     drops: tuple[Drop, ...] = ()
@@ -197,7 +251,7 @@ class SafeCells:
         at = np.nonzero(marks != Mark.ABSENT)
         columns: dict[str, object] = {"place": np.array(self.places.codes, dtype=object)[here][at[0]]}
         for axis, dimension in enumerate(self.dimensions, start=1):
-            names = np.array([*dimension.categories, TOTAL], dtype=object)
+            names = np.array(dimension.nodes, dtype=object)
             columns[dimension.id] = names[at[axis]]
         shown = marks[at] == Mark.SHOWN
         columns["n"] = pd.array(np.where(shown, self.values[here][at], 0), dtype="Int64")

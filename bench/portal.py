@@ -374,7 +374,7 @@ def make_cells(cube: Any, gazetteer: Gazetteer, random: np.random.Generator) -> 
     places = gazetteer.tree()
     dimensions = tuple(Dimension(d.id, tuple(c.id for c in d.category)) for d in cube.dimension)
     shape = (len(places.leaves), *(len(d.categories) for d in dimensions))
-    values = add_margins(random.integers(0, 500, shape, dtype=np.int64), places)
+    values = add_margins(random.integers(0, 500, shape, dtype=np.int64), places, dimensions)
     totals = sum(
         (np.arange(n) == n - 1).astype(int).reshape([-1 if a == axis else 1 for a in range(1, values.ndim)])
         for axis, n in enumerate(values.shape[1:], start=1)

@@ -20,7 +20,7 @@ import argparse
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -100,7 +100,7 @@ def as_cells(counts: Ints) -> Cells:
 def agreeing(safe: SafeCells, most: int) -> list[Ints] | None:
     """Every table of whole counts that agrees with what is published; None if there are too many."""
     shape = (len(safe.places.leaves), *(len(d.categories) for d in safe.dimensions))
-    sums, marks = sums_of(safe.places, shape), safe.marks.reshape(-1)
+    sums, marks = sums_of(safe.places, safe.dimensions), safe.marks.reshape(-1)
     shown, withheld = sums[marks == Mark.SHOWN], sums[marks == Mark.WITHHELD]
     found: list[Ints] = []
     for number, table in enumerate(_tables(shown, withheld, safe.values.reshape(-1)[marks == Mark.SHOWN])):
@@ -110,10 +110,11 @@ def agreeing(safe: SafeCells, most: int) -> list[Ints] | None:
     return found
 
 
-def sums_of(places: Places, shape: tuple[int, ...]) -> Ints:
+def sums_of(places: Places, dimensions: Sequence[Dimension]) -> Ints:
     """(cells, unknowns) which inner counts each cell sums up."""
+    shape = (len(places.leaves), *(len(d.categories) for d in dimensions))
     unit = np.eye(int(np.prod(shape)), dtype=np.int64).reshape(-1, *shape)
-    return np.stack([add_margins(one, places).reshape(-1) for one in unit]).T
+    return np.stack([add_margins(one, places, dimensions).reshape(-1) for one in unit]).T
 
 
 def _tables(shown: Ints, withheld: Ints, total: Ints) -> Iterator[Ints | None]:
@@ -165,7 +166,7 @@ def replay(cells: Cells, policy: Policy, secret: bytes, tried: tuple[bytes, ...]
         found.left_out += 1
         return
     found.tables += 1
-    every = np.stack([add_margins(table, cells.places) for table in tables])
+    every = np.stack([add_margins(table, cells.places, cells.dimensions) for table in tables])
     weight = np.array([_same(table, policy, safe, tried) for table in tables])
     values = cells.with_margins()
     for at in np.argwhere((values > 0) & (values < policy.threshold)).tolist():

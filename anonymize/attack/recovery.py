@@ -10,14 +10,13 @@ Source: Hundepool et al., Statistical Disclosure Control (2012), audit of tables
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 from scipy.sparse.linalg import lsmr
 
-from anonymize.attack.system import CLOSE, Finding, Floats, Ints, System, keys
+from anonymize.attack.system import CLOSE, Finding, Floats, Ints, System, depths_of, keys, patterns, steps
 from anonymize.tables import TOTAL, CellRef
 
 
@@ -48,36 +47,43 @@ def _determined(system: System, threshold: int) -> Iterator[tuple[CellRef, Ints,
     across = sparse.csr_array(matrix.T)
     hidden = noise - across @ _solve(across, noise)
     some = _solve(matrix, system.low[equations])
-    for level, broken, members, group, names in _margins(system):
+    for level, pattern, members, group, names in _margins(system):
         drift = np.bincount(group, hidden[members])
         value = np.bincount(group, some[members])
         for one in np.flatnonzero(np.abs(drift) < CLOSE):
             inside = members[group == one]
             if round(value[one]) >= threshold or not _is_combination(across, inside):
                 continue
-            yield _ref(system, level, broken, names[one]), system.columns[inside], float(value[one])
+            yield _ref(level, pattern, names[one]), system.columns[inside], float(value[one])
 
 
-def _margins(system: System) -> Iterator[tuple[str, tuple[str, ...], Ints, Ints, list[tuple[str, ...]]]]:
+def _margins(system: System) -> Iterator[tuple[str, tuple[int, ...], Ints, Ints, list[tuple[str, ...]]]]:
     """Unshown cells of every level and cross: columns, the cell each belongs to, and the cells' names."""
-    dimensions = [d.id for d in system.published.dimensions]
+    dimensions = system.published.dimensions
+    deepest = depths_of(dimensions, _categories(system))
     for level, frame in zip(system.published.places.levels, system.published.frames, strict=True):
         shown = frame[frame["n"].notna()]
-        broken_down = (shown[dimensions] != TOTAL).to_numpy()
-        for pattern in product((True, False), repeat=len(dimensions)):
-            broken = tuple(d for d, is_broken in zip(dimensions, pattern, strict=True) if is_broken)
+        broken_down = depths_of(dimensions, shown)
+        for pattern in patterns(dimensions):
             rows = shown[(broken_down == pattern).all(axis=1)]
-            key = keys(system.labels.loc[system.free], level, broken)
-            known = pd.MultiIndex.from_frame(rows[["place", *broken]]).get_indexer(key) >= 0 if len(rows) else False
-            members = np.flatnonzero(~np.broadcast_to(known, len(key)))
+            key = keys(system.labels.loc[system.free], level, steps(dimensions, pattern))
+            columns = ["place", *(d.id for d, down in zip(dimensions, pattern, strict=True) if down)]
+            known = pd.MultiIndex.from_frame(rows[columns]).get_indexer(key) >= 0 if len(rows) else False
+            members = np.flatnonzero(~np.broadcast_to(known, len(key)) & (deepest >= pattern).all(axis=1))
             if len(members):
                 group, names = pd.factorize(key[members])
-                yield level, broken, members, group.astype(np.int64), list(names)
+                yield level, pattern, members, group.astype(np.int64), list(names)
 
 
-def _ref(system: System, level: str, broken: tuple[str, ...], name: tuple[str, ...]) -> CellRef:
-    of = dict(zip(broken, name[1:], strict=True))
-    return CellRef(level, name[0], tuple(of.get(d.id, TOTAL) for d in system.published.dimensions))
+def _categories(system: System) -> pd.DataFrame:
+    """The lowest category of every open unknown, by dimension."""
+    labels = system.labels.loc[system.free]
+    return pd.DataFrame({d.id: labels[d.steps[-1]] for d in system.published.dimensions}, index=labels.index)
+
+
+def _ref(level: str, pattern: tuple[int, ...], name: tuple[str, ...]) -> CellRef:
+    nodes = iter(name[1:])
+    return CellRef(level, name[0], tuple(next(nodes) if down else TOTAL for down in pattern))
 
 
 def _is_combination(across: sparse.csr_array, inside: Ints) -> bool:

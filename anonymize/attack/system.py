@@ -61,7 +61,7 @@ class System:
     """Unknown counts, and what published rows say of them."""
 
     published: Published
-    labels: pd.DataFrame  # one row per unknown: the place at every level, the category on every dimension
+    labels: pd.DataFrame  # one row per unknown: the place at every level, the node of every step of a dimension
     matrix: sparse.csr_array  # (statements, unknowns)
     low: Floats
     high: Floats
@@ -108,17 +108,17 @@ class System:
 
     def sums(self, refs: Sequence[CellRef]) -> sparse.csr_array:
         """(cells, open unknowns) what each cell sums up."""
-        dimensions = [d.id for d in self.published.dimensions]
+        depth_of = [dict(zip(d.nodes, d.depth, strict=True)) for d in self.published.dimensions]
         row, column = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-        by_kind: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+        by_kind: dict[tuple[str, tuple[int, ...]], list[int]] = {}
         for i, ref in enumerate(refs):
-            broken = tuple(d for d, c in zip(dimensions, ref.categories, strict=True) if c != TOTAL)
-            by_kind.setdefault((ref.level, broken), []).append(i)
-        for (level, broken), indices in by_kind.items():
+            depths = tuple(of[c] for of, c in zip(depth_of, ref.categories, strict=True))
+            by_kind.setdefault((ref.level, depths), []).append(i)
+        for (level, depths), indices in by_kind.items():
             wanted = pd.MultiIndex.from_tuples(
                 [(refs[i].place, *(c for c in refs[i].categories if c != TOTAL)) for i in indices]
             )
-            of = wanted.get_indexer(keys(self.labels, level, broken))
+            of = wanted.get_indexer(keys(self.labels, level, steps(self.published.dimensions, depths)))
             inside = np.flatnonzero((of >= 0) & self.free)
             row.append(np.array(indices, dtype=np.int64)[of[inside]])
             column.append(np.searchsorted(self.columns, inside))
@@ -127,7 +127,10 @@ class System:
 
 
 def unknowns(published: Published) -> pd.DataFrame:
-    """One row per lowest place and combination of categories, with the codes of the places above."""
+    """One row per lowest place and combination of categories, with the codes of the places and groups above.
+
+    A step that goes deeper than a category has the category's own code.
+    """
     places = published.places
     path = [places.leaves]
     while (places.parent[path[0]] >= 0).all():
@@ -137,39 +140,65 @@ def unknowns(published: Published) -> pd.DataFrame:
     combinations = list(product(*(d.categories for d in published.dimensions)))
     frame = pd.DataFrame(of_place).loc[lambda f: f.index.repeat(len(combinations))].reset_index(drop=True)
     for i, dimension in enumerate(published.dimensions):
-        frame[dimension.id] = np.tile(np.array([c[i] for c in combinations], dtype=object), len(places.leaves))
+        for depth, step in enumerate(dimension.steps, start=1):
+            node = {c: _at_depth(dimension, number, depth) for number, c in enumerate(dimension.categories)}
+            frame[step] = np.tile(np.array([node[c[i]] for c in combinations], dtype=object), len(places.leaves))
     return frame
 
 
+def _at_depth(dimension: Dimension, category: int, depth: int) -> str:
+    """The node of a depth that a category is below, or the category where it stands no deeper."""
+    path = dimension.path(category)[::-1]
+    return dimension.nodes[path[min(depth, len(path) - 1)]]
+
+
+def steps(dimensions: Sequence[Dimension], depths: Sequence[int]) -> list[str]:
+    """The steps that break dimensions down to these depths, those left out that are not broken down."""
+    return [d.steps[depth - 1] for d, depth in zip(dimensions, depths, strict=True) if depth]
+
+
+def patterns(dimensions: Sequence[Dimension]) -> list[tuple[int, ...]]:
+    """How far down all dimensions can be broken down together, the furthest first."""
+    return list(product(*(range(max(d.depth), -1, -1) for d in dimensions)))
+
+
+def depths_of(dimensions: Sequence[Dimension], frame: pd.DataFrame) -> Ints:
+    """(rows, dimensions) how far below the total each row's node stands."""
+    columns = [frame[d.id].map(dict(zip(d.nodes, d.depth, strict=True))).to_numpy(dtype=np.int64) for d in dimensions]
+    return np.array(columns, dtype=np.int64).reshape(len(dimensions), len(frame)).T
+
+
 def keys(labels: pd.DataFrame, level: str, broken: Sequence[str]) -> pd.MultiIndex:
-    """For every unknown, the place and categories of the cell of a level and cross that it belongs to."""
+    """For every unknown, the place and nodes of the cell of a level and cross (by its steps) that it belongs to."""
     return pd.MultiIndex.from_frame(labels[[f"at {level}", *broken]])
 
 
 def statements(published: Published, labels: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, Ints]]:
     """For every level and cross, its rows (n, implied) and for every unknown the row that sums it up, or -1.
 
-    A shown row is implied if the rows of one more dimension, or of all places right below, are shown and sum to it.
+    A shown row is implied if the rows right below it on one dimension, or of all places right below, are shown and sum
+    to it.
     """
-    dimensions = [d.id for d in published.dimensions]
-    shown: dict[tuple[int, frozenset[str]], NDArray[np.bool_]] = {}  # for every unknown: its row is shown
+    dimensions = published.dimensions
+    shown: dict[tuple[int, tuple[int, ...]], NDArray[np.bool_]] = {}  # for every unknown: its row is shown
     out: list[tuple[pd.DataFrame, Ints]] = []
     levels = published.places.levels
     for depth in range(len(levels) - 1, -1, -1):
         frame = published.frames[depth]
-        broken_down = (frame[dimensions] != TOTAL).to_numpy()
-        for pattern in sorted(product((True, False), repeat=len(dimensions)), reverse=True):
+        broken_down = depths_of(dimensions, frame)
+        for pattern in patterns(dimensions):
             rows = frame[(broken_down == pattern).all(axis=1)]
-            broken = [d for d, is_broken in zip(dimensions, pattern, strict=True) if is_broken]
-            of = pd.MultiIndex.from_frame(rows[["place", *broken]]).get_indexer(keys(labels, levels[depth], broken))
+            broken = steps(dimensions, pattern)
+            columns = ["place", *(d.id for d, down in zip(dimensions, pattern, strict=True) if down)]
+            of = pd.MultiIndex.from_frame(rows[columns]).get_indexer(keys(labels, levels[depth], broken))
             has_value = rows["n"].notna().to_numpy()
             here = np.zeros(len(labels), dtype=np.bool_)
             here[of >= 0] = has_value[of[of >= 0]]
-            cross = frozenset(broken)
-            shown[(depth, cross)] = here
-            finer = [shown[(depth, cross | {d})] for d in dimensions if d not in cross]
+            shown[(depth, pattern)] = here
+            deeper = [(*pattern[:i], down + 1, *pattern[i + 1 :]) for i, down in enumerate(pattern)]
+            finer = [shown[(depth, one)] for one in deeper if (depth, one) in shown]
             if depth + 1 < len(levels):
-                finer.append(shown[(depth + 1, cross)])
+                finer.append(shown[(depth + 1, pattern)])
             says = has_value | (rows["mark"] == LETTERS[Mark.WITHHELD]).to_numpy()
             implied = np.zeros(len(rows), dtype=np.bool_)
             for parts in finer:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymize.protection.blocks import Change
-from anonymize.protection.lattice import Flags, Ints, subcrosses
+from anonymize.protection.lattice import Flags, Ints
 from anonymize.protection.moves import FACES, PLENTY, Swaps, dealt, exchanged, splittable
 from anonymize.tables import Mark
 
@@ -106,7 +106,8 @@ class Crossing:
 
     def seek(self, cell: int, value: int) -> bool:
         """Walk until a cell of the place has a value; False if it was not reached."""
-        crosses = [c for c in subcrosses(int(self.region.swaps.lattice.cross[cell])) if c]
+        lattice = self.region.swaps.lattice
+        crosses = [c for c in lattice.subcrosses(int(lattice.cross[cell])) if c]
         while (left := value - int(self.values[self.here, cell])) != 0:
             found = max(
                 (f for f in (self._best(cell, cross, left > 0) for cross in crosses) if f),
@@ -136,7 +137,9 @@ class Crossing:
             return None
         losing, winning = (~swap.even, swap.even) if up else (swap.even, ~swap.even)
         leaving, coming = (swap.inner_odd, swap.inner_even) if up else (swap.inner_even, swap.inner_odd)
-        leaving, coming, corners = leaving[alternatives], coming[alternatives], swap.corners[alternatives]
+        pairings = (alternatives[:, None] * swap.pairings + np.arange(swap.pairings)).reshape(-1)
+        alternatives = np.repeat(alternatives, swap.pairings)
+        leaving, coming, corners = leaving[pairings], coming[pairings], swap.corners[alternatives]
         spare = self.values - region.floor
         own = self._units(leaving, coming)[self.here]  # (alternatives, rests)
         own = np.minimum(own, spare[self.here][corners[:, losing]].min(axis=1)[:, None])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from anonymize.errors import BadCells
 from anonymize.policy import MOST, Policy
-from anonymize.protection.lattice import Flags, Ints, Lattice, members, subcrosses
+from anonymize.protection.lattice import Flags, Ints, Lattice
 from anonymize.tables import Drop, Mark
 
 
@@ -54,8 +54,11 @@ def by_level(lattice: Lattice, policy: Policy) -> Design:
         raise BadCells("a level shows more crosses than the level above it")
     if not 2 <= policy.threshold <= MOST:
         raise BadCells(f"a threshold of {policy.threshold} is not between 2 and {MOST}")
-    size = np.array([mask.bit_count() for mask in range(1 << len(lattice.sizes))])
-    return Design((size[None, :] <= crosses[lattice.level][:, None]) & _within(lattice, policy)[lattice.level])
+    shows = np.zeros((len(lattice.level), lattice.crosses[-1] + 1), dtype=np.bool_)
+    size = np.array([len(lattice.dimensions_of(cross)) for cross in lattice.crosses])
+    few = size[None, :] <= crosses[lattice.level][:, None]
+    shows[:, lattice.crosses] = few & _within(lattice, policy)[lattice.level]
+    return Design(shows)
 
 
 def _within(lattice: Lattice, policy: Policy) -> Flags:
@@ -66,8 +69,8 @@ def _within(lattice: Lattice, policy: Policy) -> Flags:
         raise BadCells(f"the policy names breakdowns of {len(allowed)} levels, the places have {len(policy.crosses)}")
     if any(below - above for above, below in pairwise(allowed)):
         raise BadCells("a level is broken down by a dimension that the level above is not")
-    masks = [sum(1 << t for t, name in enumerate(names) if name in here) for here in allowed]
-    return np.array([[cross & ~mask == 0 for cross in range(1 << len(names))] for mask in masks])
+    crossed = [{names[axis] for axis in lattice.dimensions_of(cross)} for cross in lattice.crosses]
+    return np.array([[cross <= here for cross in crossed] for here in allowed])
 
 
 def _under_floor(lattice: Lattice, design: Design, totals_only: frozenset[str]) -> Design:
@@ -76,16 +79,17 @@ def _under_floor(lattice: Lattice, design: Design, totals_only: frozenset[str]) 
         if lattice.level[row] < len(places.levels) - 1 or places.codes[place] not in totals_only:
             continue
         for axis in range(len(lattice.sizes)):
-            if design.shows[row, 1 << axis]:
-                drop = drop_at(lattice, row, 1 << axis, "floor")
-                design = design.without(lattice, np.array([row]), 1 << axis, drop)
+            if design.shows[row, lattice.step(axis)]:
+                drop = drop_at(lattice, row, lattice.step(axis), "floor")
+                design = design.without(lattice, np.array([row]), lattice.step(axis), drop)
     return design
 
 
-def dominance(lattice: Lattice, policy: Policy, place: int, axis: int) -> tuple[int, int] | None:
-    """The cell in which a category holds too large a share of a place's users, and by how many it does; else None.
+def dominance(lattice: Lattice, policy: Policy, place: int, axis: int, depth: int) -> tuple[int, int] | None:
+    """The cell in which a node of a depth holds too large a share of a place's users, and by how many; else None.
 
-    A share says something of everybody only where there are enough users to be shown at all.
+    A share says something of everybody only where there are enough users to be shown at all, and a node's own only
+    where there are others: one that all categories are below holds everybody anywhere.
     """
     total = int(lattice.values[place, -1])
     if total < policy.threshold or lattice.sizes[axis] < 2:
@@ -93,31 +97,32 @@ def dominance(lattice: Lattice, policy: Policy, place: int, axis: int) -> tuple[
     dimension = lattice.cells.dimensions[axis]
     exempt = policy.structural.get(dimension.id, frozenset())
     bound = int(np.ceil(policy.dominance * total - 1e-9))
-    for category, name in enumerate(dimension.categories):
-        cell = lattice.cell([category if t == axis else size for t, size in enumerate(lattice.sizes)])
+    for node in np.flatnonzero(lattice.depths[axis] == depth).tolist():
+        cell = lattice.single(axis, node)
         excess = int(lattice.values[place, cell]) - bound
-        if name not in exempt and excess >= 0:
+        if dimension.nodes[node] not in exempt and excess >= 0 and not lattice.membership[cell].all():
             return cell, excess + 1
     return None
 
 
 def without_dominated(lattice: Lattice, design: Design, policy: Policy) -> Design:
-    """The design without breakdowns of places whose users nearly all fall into one category.
+    """The design without breakdowns of places whose users nearly all fall into one category, or one group of them.
 
     A breakdown goes for all children of one place: gone at one of them alone, its absence would tell what it hides.
     """
     for place in range(len(lattice.parent)):
-        for axis in range(len(lattice.sizes)):
-            if design.shows[place, 1 << axis] and dominance(lattice, policy, place, axis):
-                design = _without_group(lattice, design, lattice.group(place), 1 << axis, "dominance")
+        for axis, depth in lattice.steps:
+            step = lattice.step(axis, depth)
+            if design.shows[place, step] and dominance(lattice, policy, place, axis, depth):
+                design = _without_group(lattice, design, lattice.group(place), step, "dominance")
     return design
 
 
 def drop_at(lattice: Lattice, place: int, cross: int, reason: str) -> Drop:
     """The record of a cross dropped at one place."""
     places = lattice.cells.places
-    names = tuple(lattice.cells.dimensions[axis].id for axis in members(cross))
-    return Drop(places.codes[int(lattice.order[place])], places.levels[int(lattice.level[place])], names, reason)
+    names, level = lattice.names_in(cross), places.levels[int(lattice.level[place])]
+    return Drop(places.codes[int(lattice.order[place])], level, names, reason)
 
 
 def coarsened(lattice: Lattice, design: Design, place: int, cross: int) -> Design | None:
@@ -130,10 +135,10 @@ def coarsened(lattice: Lattice, design: Design, place: int, cross: int) -> Desig
         group = lattice.group(pivot)
         if len(group) == 1 and not is_root:
             continue
-        for mask in subcrosses(cross):
+        for mask in lattice.subcrosses(cross):
             if design.shows[group, mask].any() and (mask or not is_root):
                 return _without_group(lattice, design, group, mask, "sparse")
-    left = [mask for mask in range(design.shows.shape[1] - 1, 0, -1) if design.shows[0, mask]]
+    left = [mask for mask in reversed(lattice.crosses) if mask and design.shows[0, mask]]
     return _without_group(lattice, design, np.array([0]), left[0], "sparse") if left else None
 
 
@@ -142,23 +147,29 @@ def _without_group(lattice: Lattice, design: Design, group: Ints, cross: int, re
     first = int(group[0])
     above = int(lattice.parent[first])
     owner = places.codes[int(lattice.order[max(above, 0)])]
-    names = tuple(lattice.cells.dimensions[axis].id for axis in members(cross))
-    drop = Drop(owner, places.levels[int(lattice.level[first])], names, reason)
+    drop = Drop(owner, places.levels[int(lattice.level[first])], lattice.names_in(cross), reason)
     return design.without(lattice, group, cross, drop)
 
 
 def standing(lattice: Lattice, drops: Iterable[Drop]) -> tuple[Drop, ...]:
     """Drops in a fixed order, without those that another one implies."""
     places = lattice.cells.places
-    reach = [(drop, set(_with_below(lattice, _losing(lattice, drop)).tolist())) for drop in dict.fromkeys(drops)]
+    reach = [
+        (lattice.crossing(drop.cross), set(_with_below(lattice, _losing(lattice, drop)).tolist()), drop)
+        for drop in dict.fromkeys(drops)
+    ]
     reach.sort(
-        key=lambda one: (len(one[0].cross), -len(one[1]), one[0].level, one[0].place, one[0].cross, one[0].reason)
+        key=lambda one: (
+            one[0].bit_count(), -len(one[1]), one[2].level, one[2].place, one[2].cross, one[2].reason
+        )
+    )  # fmt: skip
+    kept: list[tuple[int, set[int], Drop]] = []
+    for cross, rows, drop in reach:
+        if not any(wider & cross == wider and rows <= more for wider, more, _ in kept):
+            kept.append((cross, rows, drop))
+    return tuple(
+        sorted((d for _, _, d in kept), key=lambda d: (places.levels.index(d.level), d.place, d.cross, d.reason))
     )
-    kept: list[tuple[Drop, set[int]]] = []
-    for drop, rows in reach:
-        if not any(set(wider.cross) <= set(drop.cross) and rows <= more for wider, more in kept):
-            kept.append((drop, rows))
-    return tuple(sorted((d for d, _ in kept), key=lambda d: (places.levels.index(d.level), d.place, d.cross, d.reason)))
 
 
 def _losing(lattice: Lattice, drop: Drop) -> Ints:

@@ -1,7 +1,10 @@
 """A table and all its margins laid flat: one row per place, one column per cell, so that protection can reckon fast.
 
 Places stand depth first, so that what lies under a place is one slice of rows, and the lowest places under it one
-slice of inner rows. A *cross* is a set of dimensions broken down, written as a bit mask (bit 0: the first dimension).
+slice of inner rows. A *cross* says how far down each dimension is broken down: not at all, to the nodes right below its
+total, to those below them. It is written as a bit mask, one bit for each level of a dimension (bit 0: the first level
+of the first), a deeper one never without those above it. So a flat dimension has one bit, and of two crosses one is as
+fine as the other where it has all of its bits.
 """
 
 from __future__ import annotations
@@ -15,29 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymize.errors import BadCells
-from anonymize.tables import TOTAL, CellRef, Cells, Places
+from anonymize.tables import CellRef, Cells, Places
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
-def members(cross: int) -> tuple[int, ...]:
-    """The dimensions of a cross.
+def members(axes: int) -> tuple[int, ...]:
+    """The dimensions in a bit mask of dimensions.
 
     >>> members(0b101)
     (0, 2)
     """
-    return tuple(axis for axis in range(cross.bit_length()) if cross >> axis & 1)
-
-
-def subcrosses(cross: int) -> tuple[int, ...]:
-    """Every cross within a cross, the finest first.
-
-    >>> subcrosses(0b101)
-    (5, 1, 4, 0)
-    """
-    within = [mask for mask in range(cross + 1) if mask & cross == mask]
-    return tuple(sorted(within, key=lambda mask: (-mask.bit_count(), mask)))
+    return tuple(axis for axis in range(axes.bit_length()) if axes >> axis & 1)
 
 
 @dataclass(frozen=True)
@@ -99,34 +92,143 @@ class Lattice:
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
-        """How many categories each dimension has."""
+        """How many lowest categories each dimension has."""
         return tuple(len(d.categories) for d in self.cells.dimensions)
 
     @cached_property
+    def widths(self) -> tuple[int, ...]:
+        """How many nodes each dimension has."""
+        return tuple(len(d.nodes) for d in self.cells.dimensions)
+
+    @cached_property
+    def totals(self) -> tuple[int, ...]:
+        """The node of each dimension that stands for all of it."""
+        return tuple(width - 1 for width in self.widths)
+
+    @cached_property
+    def depths(self) -> tuple[Ints, ...]:
+        """By dimension: (nodes,) how far below the total each node stands."""
+        return tuple(np.array(d.depth, dtype=np.int64) for d in self.cells.dimensions)
+
+    @cached_property
+    def _first_bit(self) -> tuple[int, ...]:
+        deepest = [int(depth.max()) for depth in self.depths]
+        return tuple(sum(deepest[:axis]) for axis in range(len(deepest)))
+
+    @cached_property
     def coordinates(self) -> Ints:
-        """(cells, dimensions) category of each cell, the dimension's size where it is not broken down."""
-        every = list(product(*(range(size + 1) for size in self.sizes)))
-        return np.array(every, dtype=np.int64).reshape(len(every), len(self.sizes))
+        """(cells, dimensions) node of each cell, the dimension's total where it is not broken down."""
+        every = list(product(*(range(width) for width in self.widths)))
+        return np.array(every, dtype=np.int64).reshape(len(every), len(self.widths))
 
     @cached_property
     def cross(self) -> Ints:
         """(cells,) the cross each cell belongs to."""
-        bits = 1 << np.arange(len(self.sizes), dtype=np.int64)
-        broken_down: Ints = (self.coordinates < np.array(self.sizes, dtype=np.int64)) @ bits
+        broken_down = np.zeros(len(self.coordinates), dtype=np.int64)
+        for axis, (depth, bit) in enumerate(zip(self.depths, self._first_bit, strict=True)):
+            broken_down |= ((1 << depth) - 1 << bit)[self.coordinates[:, axis]]
         return broken_down
+
+    @cached_property
+    def crosses(self) -> tuple[int, ...]:
+        """Every cross, each after all that are coarser."""
+        return tuple(sorted(self._cross_of(depths) for depths in product(*(range(d.max() + 1) for d in self.depths))))
+
+    def _cross_of(self, depths: Sequence[int]) -> int:
+        return sum((1 << depth) - 1 << bit for depth, bit in zip(depths, self._first_bit, strict=True))
+
+    def step(self, axis: int, depth: int = 1) -> int:
+        """The cross of one dimension alone, down to a depth."""
+        return (1 << depth) - 1 << self._first_bit[axis]
+
+    @cached_property
+    def steps(self) -> tuple[tuple[int, int], ...]:
+        """Dimension and depth of every cross of one dimension alone, coarse ones first."""
+        return tuple((axis, depth) for axis, d in enumerate(self.depths) for depth in range(1, int(d.max()) + 1))
+
+    def dimensions_of(self, cross: int) -> tuple[int, ...]:
+        """The dimensions that a cross breaks down."""
+        return tuple(axis for axis, bit in enumerate(self._first_bit) if cross >> bit & 1)
+
+    def depth_in(self, cross: int, axis: int) -> int:
+        """How far down a cross breaks a dimension down."""
+        return (cross >> self._first_bit[axis] & (1 << int(self.depths[axis].max())) - 1).bit_count()
+
+    def subcrosses(self, cross: int) -> tuple[int, ...]:
+        """Every cross within a cross, the finest first."""
+        return self._within[cross]
+
+    @cached_property
+    def _within(self) -> dict[int, tuple[int, ...]]:
+        return {
+            cross: tuple(
+                sorted((m for m in self.crosses if m & cross == m), key=lambda mask: (-mask.bit_count(), mask))
+            )
+            for cross in self.crosses
+        }
+
+    def names_in(self, cross: int) -> tuple[str, ...]:
+        """What a cross crosses, in the words of `Drop`."""
+        dimensions = self.cells.dimensions
+        return tuple(dimensions[t].steps[self.depth_in(cross, t) - 1] for t in self.dimensions_of(cross))
+
+    def crossing(self, names: Sequence[str]) -> int:
+        """The cross of these names."""
+        at = {name: (t, i) for t, d in enumerate(self.cells.dimensions) for i, name in enumerate(d.steps, start=1)}
+        return sum(self.step(*at[name]) for name in names)
+
+    @cached_property
+    def axes(self) -> Ints:
+        """(cells,) the dimensions that each cell breaks down, at whatever depth, as a bit mask of dimensions."""
+        bits = 1 << np.arange(len(self.widths), dtype=np.int64)
+        broken_down: Ints = (self.coordinates < np.array(self.totals, dtype=np.int64)) @ bits
+        return broken_down
+
+    @cached_property
+    def above(self) -> tuple[Ints, ...]:
+        """By dimension: (nodes, depths) the node at each depth that a node is below, or is; -1 deeper than itself."""
+        out = []
+        for dimension, depth in zip(self.cells.dimensions, self.depths, strict=True):
+            at = np.full((len(depth), int(depth.max()) + 1), -1, dtype=np.int64)
+            for node in range(len(depth)):
+                path = dimension.path(node)
+                at[node, depth[list(path)]] = path
+            out.append(at)
+        return tuple(out)
+
+    @cached_property
+    def leaves(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        """By dimension and node: the lowest categories below it, or itself."""
+        return tuple(
+            tuple(tuple(np.flatnonzero((above[:size] == node).any(axis=1)).tolist()) for node in range(len(above)))
+            for above, size in zip(self.above, self.sizes, strict=True)
+        )
+
+    def beside(self, axis: int, node: int) -> tuple[int, ...]:
+        """The other nodes right below the one that a node is right below."""
+        parent = self.cells.dimensions[axis].parent
+        return tuple(other for other, above in enumerate(parent) if above == parent[node] and other != node)
+
+    @cached_property
+    def _below(self) -> Flags:
+        """(cells, cells) whether the second breaks the first down, or is the same."""
+        flags = np.ones((len(self.coordinates),) * 2, dtype=np.bool_)
+        for axis, (above, depth) in enumerate(zip(self.above, self.depths, strict=True)):
+            nodes = np.arange(len(depth))
+            under = above[nodes[None, :], depth[:, None]] == nodes[:, None]
+            here = self.coordinates[:, axis]
+            flags &= under[np.ix_(here, here)]
+        return flags
 
     @cached_property
     def finer(self) -> tuple[Ints, ...]:
         """For each cell, itself and all cells that break it down further."""
-        total = np.array(self.sizes, dtype=np.int64)
-        return tuple(
-            np.flatnonzero(((self.coordinates == here) | (here == total)).all(axis=1)) for here in self.coordinates
-        )
+        return tuple(np.flatnonzero(below) for below in self._below)
 
     @cached_property
     def inner_cells(self) -> Ints:
-        """(inner cells,) the flat cell of each inner cell: all dimensions broken down."""
-        return np.flatnonzero(self.cross == (1 << len(self.sizes)) - 1)
+        """(inner cells,) the flat cell of each inner cell: lowest categories of all dimensions."""
+        return np.flatnonzero((self.coordinates < np.array(self.sizes, dtype=np.int64)).all(axis=1))
 
     @cached_property
     def lowest(self) -> Ints:
@@ -136,18 +238,18 @@ class Lattice:
     @cached_property
     def membership(self) -> Flags:
         """(cells, inner cells) which inner cells each cell sums up."""
-        here, inner = self.coordinates[:, None, :], self.coordinates[self.inner_cells][None, :, :]
-        sums: Flags = ((here == inner) | (here == np.array(self.sizes, dtype=np.int64))).all(axis=2)
-        return sums
+        return np.ascontiguousarray(self._below[:, self.inner_cells])
 
     @cached_property
     def parts(self) -> tuple[tuple[Ints, Ints], ...]:
-        """For every dimension, cells that do not break it down and (cells, categories) their parts that do."""
+        """For every node that is no lowest category, its cells and (cells, nodes) their parts right below it."""
         out = []
-        for axis, size in enumerate(self.sizes):
-            total = np.flatnonzero(self.coordinates[:, axis] == size)
-            stride = int(np.prod([other + 1 for other in self.sizes[axis + 1 :]]))
-            out.append((total, total[:, None] - stride * np.arange(size, 0, -1)[None, :]))
+        for axis, dimension in enumerate(self.cells.dimensions):
+            stride = int(np.prod(self.widths[axis + 1 :]))
+            parent = np.array(dimension.parent, dtype=np.int64)
+            for node in range(self.sizes[axis], self.widths[axis]):
+                whole = np.flatnonzero(self.coordinates[:, axis] == node)
+                out.append((whole, whole[:, None] + stride * (np.flatnonzero(parent == node) - node)[None, :]))
         return tuple(out)
 
     def is_lowest(self, place: int) -> bool:
@@ -161,11 +263,15 @@ class Lattice:
         return none
 
     def cell(self, coordinates: Sequence[int]) -> int:
-        """The flat cell with these categories (a dimension's size: not broken down)."""
+        """The flat cell with these nodes."""
         flat = 0
-        for size, category in zip(self.sizes, coordinates, strict=True):
-            flat = flat * (size + 1) + category
+        for width, node in zip(self.widths, coordinates, strict=True):
+            flat = flat * width + node
         return flat
+
+    def single(self, axis: int, node: int) -> int:
+        """The flat cell of a node alone, everything else not broken down."""
+        return self.cell([node if t == axis else total for t, total in enumerate(self.totals)])
 
     def inner_cell(self, coordinates: Sequence[int]) -> int:
         """The inner cell with these categories."""
@@ -188,10 +294,11 @@ class Lattice:
 
     def sum_finer(self, weights: Ints) -> Ints:
         """For each cell, the sum of weights over itself, all that break it down, and all of these in places below."""
-        out = weights.reshape(len(self.parent), *(size + 1 for size in self.sizes)).copy()
-        for axis in range(1, out.ndim):
+        out = weights.reshape(len(self.parent), *self.widths).copy()
+        for axis, dimension in enumerate(self.cells.dimensions, start=1):
             by_axis = np.moveaxis(out, axis, 0)
-            by_axis[-1] += by_axis[:-1].sum(axis=0)
+            for node, above in enumerate(dimension.parent):
+                by_axis[above] += by_axis[node]
         flat = out.reshape(weights.shape)
         for depth in range(int(self.level.max()), 0, -1):
             here = np.flatnonzero(self.level == depth)
@@ -201,10 +308,7 @@ class Lattice:
     def ref(self, place: int, cell: int) -> CellRef:
         """The name of a cell."""
         places = self.cells.places
-        names = tuple(
-            (*dimension.categories, TOTAL)[category]
-            for dimension, category in zip(self.cells.dimensions, self.coordinates[cell], strict=True)
-        )
+        names = tuple(d.nodes[node] for d, node in zip(self.cells.dimensions, self.coordinates[cell], strict=True))
         return CellRef(places.levels[int(self.level[place])], places.codes[int(self.order[place])], names)
 
     def find(self, ref: CellRef) -> tuple[int, int]:
@@ -212,14 +316,11 @@ class Lattice:
         places = self.cells.places
         try:
             depth = places.levels.index(ref.level)
-            category = [
-                (*dimension.categories, TOTAL).index(name)
-                for dimension, name in zip(self.cells.dimensions, ref.categories, strict=True)
-            ]
+            nodes = [d.nodes.index(name) for d, name in zip(self.cells.dimensions, ref.categories, strict=True)]
             place = next(i for i, code in enumerate(places.codes) if code == ref.place and places.level[i] == depth)
         except (ValueError, StopIteration) as error:
             raise BadCells(f"the table has no cell {ref}") from error
-        return int(np.flatnonzero(self.order == place)[0]), self.cell(category)
+        return int(np.flatnonzero(self.order == place)[0]), self.cell(nodes)
 
 
 def depth_first(places: Places) -> Ints:

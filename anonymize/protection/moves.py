@@ -1,22 +1,29 @@
 r"""Moves: exchanges of whole persons that change a wanted cell and no shown one.
 
-**A move.** Take a cell (place g, cross T, categories x), a cross S within T, another category x'_t for each t in S, a
-*pivot* a (g itself or a place above it) and a *partner* h, a sibling of a. One unit of the move picks a lowest place d
-under g, a lowest place e under h and one category r_t for every dimension t outside S (r_t = x_t where T breaks t
-down). It adds, with sign(y) = +1 for an even and -1 for an odd number of primed categories,
+**A move.** Every dimension is a tree of nodes, its total at the root; so are the places. Take a cell: a place g and a
+node x_t on each dimension t. Choose dimensions S that it breaks down. On each t in S choose a *pivot* p_t, which is x_t
+or a node above it, and a *sibling* q_t of the pivot; for the place a pivot a (g itself or a place above it) and a
+*partner* h, a sibling of a. One unit of the move picks a lowest place d under g and e under h, on each t in S a lowest
+category c_t under x_t and c'_t under q_t, and one category r_t under x_t for every other dimension. It adds, with
+sign(y) = +1 for an even and -1 for an odd number of primed categories,
 
-    sign(y) persons of type (y, r) at d and -sign(y) at e, for all y in the product of the {x_t, x'_t}.
+    sign(y) persons of type (y, r) at d and -sign(y) at e, for all y in the product of the {c_t, c'_t}.
 
-**What it changes.** A cell that sums over some t in S counts x_t and x'_t together, whose signs are opposite, so it
-stays. A place over both d and e gets and loses the same types, so all its cells stay. What changes are cells of crosses
-T' that contain S, at places from d up to a and from e up to h. All of them are the *corners*, (a, S, y) and (h, S, y),
-or break a corner down. The cell itself changes by +1 (by -1 in the opposite direction).
+**What it changes.** A node that is above both c_t and c'_t counts them together, and their signs are opposite, so a
+cell with such a node on some t in S stays. A place over both d and e gets and loses the same types, so all its cells
+stay. What changes are cells at places from d up to a and from e up to h, with a node from c_t up to p_t or from c'_t up
+to q_t on every t in S. All of them are the *corners*, which have p_t or q_t on each t in S and the total elsewhere, at
+a and at h, or break a corner down. The cell itself changes by +1 (by -1 in the opposite direction).
 
 **Why it is enough to look at the corners.** The design shows at most what it shows further up and in coarser crosses,
-and nothing is shown below a withheld cell. So once a corner is not shown, nothing that breaks it down is, and none of
-it bears the mark c. A table is therefore possible after the move if no inner count is negative, no corner is shown,
-and every corner marked c keeps at least what an outsider knows it to have: 1, or the threshold k where it is as large
-(`Lattice.least`). Other cells marked c do not change.
+and nothing is shown below a withheld cell, down the places and down every dimension. So once a corner is not shown,
+nothing that breaks it down is, and none of it bears the mark c. A table is therefore possible after the move if no
+inner count is negative, no corner is shown, and every corner marked c keeps at least what an outsider knows it to have:
+1, or the threshold k where it is as large (`Lattice.least`). Other cells marked c do not change.
+
+**Many units at once.** Units of different types do not stand in each other's way. So they are laid for all r together,
+and for categories under x_t and q_t that are *paired*, each standing in one pair at most: no person is counted twice.
+Of several pairings the one counts that goes furthest.
 
 **Whole values.** Along one direction every unit takes from the same corners and inner cells and gives to the same
 others, so if u units fit, so do 1, 2, … u - 1. A cell of value v for which v - 1 units fit downwards and k - v upwards
@@ -29,23 +36,24 @@ d, or is dropped, is bound by less than before.
 Without a sibling (the root) a move needs no partner: persons change category, and the root's corners are not shown.
 With S empty persons leave h and come to g.
 
-Source: the hypercube method (Repsilber 1994; Giessing and Repsilber 2002), with the tree of places as one more axis.
+Source: the hypercube method (Repsilber 1994; Giessing and Repsilber 2002), with trees for axes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anonymize.protection.lattice import Flags, Ints, Lattice, members
+from anonymize.protection.lattice import Flags, Ints, Lattice
 from anonymize.tables import Mark
 
 PLENTY = 1 << 40  # more persons than there are; no limit
+MOST_PAIRINGS = 6  # of two nodes' categories
 # by axis, the two faces of an exchange over three dimensions: its corners that leave, and its corners that come
 FACES = (
     (([0, 1], [0, 1]), ([2, 3], [2, 3])),
@@ -56,12 +64,18 @@ FACES = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Swap:
-    """A cell's exchanges over one cross: an alternative is one choice of other categories."""
+    """A cell's exchanges over one cross, which says where the pivots are: an alternative is one choice of siblings."""
 
-    corners: Ints  # (alternatives, 2^|S|) flat cells of the cross; the first is the cell's own
+    corners: Ints  # (alternatives, 2^|S|) flat cells of the cross; the first is the cell's own, or above it
     even: Flags  # (2^|S|,) corners that change as the cell does
-    inner_even: Ints  # (alternatives, half of the corners, rests) inner cells
+    inner_even: Ints  # (alternatives × pairings, half of the corners, rests) inner cells
     inner_odd: Ints
+    distinct: Flags  # (alternatives × pairings, rests) false for a rest that stands there only to fill up
+
+    @property
+    def pairings(self) -> int:
+        """How many pairings each alternative has."""
+        return len(self.inner_even) // max(len(self.corners), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,31 +110,70 @@ class Swaps:
     def _of(self, cell: int, cross: int) -> Swap:
         lattice = self.lattice
         here = lattice.coordinates[cell].tolist()
-        axes = members(cross)
-        others = [[c for c in range(lattice.sizes[t]) if c != here[t]] for t in axes]
-        rests = [
-            [-1] if t in axes else (list(range(size)) if here[t] == size else [here[t]])
-            for t, size in enumerate(lattice.sizes)
-        ]
+        axes = lattice.dimensions_of(cross)
+        pivots = [int(lattice.above[t][here[t], lattice.depth_in(cross, t)]) for t in axes]
+        rests = [(-1,) if t in axes else lattice.leaves[t][node] for t, node in enumerate(here)]
         signs = list(product((0, 1), repeat=len(axes)))
-        even = np.array([sum(sign) % 2 == 0 for sign in signs])
         corners: list[list[int]] = []
-        inner: list[list[list[int]]] = []
-        for other in product(*others):
-            choice = [
-                {t: other[i] if sign[i] else here[t] for i, t in enumerate(axes)} for sign in signs
-            ]  # categories at each corner
-            corners.append([lattice.cell([y.get(t, size) for t, size in enumerate(lattice.sizes)]) for y in choice])
-            inner.append(
-                [
-                    [lattice.inner_cell([y.get(t, r) for t, r in enumerate(rest)]) for rest in product(*rests)]
-                    for y in choice
-                ]
-            )
-        many = prod(len(rest) for rest in rests)
-        flat = np.array(inner, dtype=np.int64).reshape(len(corners), len(signs), many)
+        inner: list[list[Ints]] = []
+        for siblings in product(*(lattice.beside(t, pivot) for t, pivot in zip(axes, pivots, strict=True))):
+            sides = list(zip(pivots, siblings, strict=True))
+            corners.append([lattice.cell(_with(lattice.totals, axes, sides, sign)) for sign in signs])
+            paired = [
+                pairings(lattice.leaves[t][here[t]], lattice.leaves[t][sibling])
+                for t, sibling in zip(axes, siblings, strict=True)
+            ]
+            inner.append([self._types(axes, pairing, rests, signs) for pairing in product(*paired)])
+        types, distinct = _side_by_side(inner, len(signs))
+        even = np.array([sum(sign) % 2 == 0 for sign in signs])
         cells = np.array(corners, dtype=np.int64).reshape(len(corners), len(signs))
-        return Swap(cells, even, flat[:, even], flat[:, ~even])
+        return Swap(cells, even, types[:, even], types[:, ~even], distinct)
+
+    def _types(
+        self,
+        axes: Sequence[int],
+        paired: Sequence[Sequence[tuple[int, int]]],
+        rests: Sequence[Sequence[int]],
+        signs: Sequence[Sequence[int]],
+    ) -> Ints:
+        """(corners, rests) inner cells: a rest is one pair on each dimension of the exchange, a category elsewhere."""
+        every = list(product(product(*paired), product(*rests)))
+        inner = [[self.lattice.inner_cell(_with(rest, axes, pairs, sign)) for pairs, rest in every] for sign in signs]
+        return np.array(inner, dtype=np.int64)
+
+
+def _with(at: Sequence[int], axes: Sequence[int], sides: Sequence[tuple[int, int]], sign: Sequence[int]) -> list[int]:
+    """Coordinates with one of two sides on some axes: that of a corner's sign."""
+    of = {t: side[s] for t, side, s in zip(axes, sides, sign, strict=True)}
+    return [of.get(t, node) for t, node in enumerate(at)]
+
+
+def _side_by_side(inner: Sequence[Sequence[Ints]], corners: int) -> tuple[Ints, Flags]:
+    """Types of alternatives and their pairings in one array (alternatives × pairings, corners, rests), filled up.
+
+    And which rests are distinct; the others repeat one of their own.
+    """
+    many = max((len(one) for one in inner), default=1)
+    width = max((types.shape[1] for one in inner for types in one), default=1)
+    every = [one[number % len(one)] for one in inner for number in range(many)]
+    filled = [types[:, np.arange(width) % types.shape[1]] for types in every]
+    distinct = [np.arange(width) < types.shape[1] for types in every]
+    shape = (len(every), corners, width)
+    return np.array(filled, dtype=np.int64).reshape(shape), np.array(distinct, dtype=np.bool_).reshape(
+        len(every), width
+    )
+
+
+def pairings(own: Sequence[int], other: Sequence[int]) -> list[list[tuple[int, int]]]:
+    """Ways to pair categories of two nodes, each standing in one pair at most: side by side, then shifted.
+
+    >>> pairings((0, 1), (2, 3, 4))
+    [[(0, 2), (1, 3)], [(0, 3), (1, 4)], [(0, 4), (1, 2)]]
+    """
+    if len(own) > len(other):
+        return [[(a, b) for b, a in pairs] for pairs in pairings(other, own)]
+    shifts = range(min(len(other), MOST_PAIRINGS))
+    return [[(a, other[(i + shift) % len(other)]) for i, a in enumerate(own)] for shift in shifts]
 
 
 def persons(lattice: Lattice, places: Ints, leaving: Ints, coming: Ints) -> Ints:
@@ -140,7 +193,7 @@ def persons(lattice: Lattice, places: Ints, leaving: Ints, coming: Ints) -> Ints
 
 def splittable(lattice: Lattice, marks: NDArray[np.uint8]) -> Flags:
     """Places below which no cross of two or more dimensions is shown, or marked c."""
-    coupled: Flags = np.any(marks[:, np.bitwise_count(lattice.cross) > 1] < Mark.BELOW, axis=1)
+    coupled: Flags = np.any(marks[:, np.bitwise_count(lattice.axes) > 1] < Mark.BELOW, axis=1)
     return lattice.none_below(coupled)
 
 
@@ -178,22 +231,30 @@ def offers(lattice: Lattice, swap: Swap, place: int, pivot: int, marks: NDArray[
         own_even, own_odd = even[here], odd[here]
     else:
         own_even, own_odd = (units[0] for units in _both(lattice, np.array([place], dtype=np.int64), swap))
+    own_even, own_odd = own_even * swap.distinct, own_odd * swap.distinct
     mark, value = marks[pivot][swap.corners], lattice.values[pivot][swap.corners]
     spare = lattice.values - lattice.least
     price = _price(mark, value, prices[pivot][swap.corners])
     give = _give(mark, spare[pivot][swap.corners])
     if lattice.parent[pivot] < 0:
-        up = np.minimum(own_odd.sum(axis=-1), _least_of(give, ~swap.even))[None]
-        down = np.minimum(own_even.sum(axis=-1), _least_of(give, swap.even))[None]
+        up = np.minimum(_furthest(own_odd, swap), _least_of(give, ~swap.even))[None]
+        down = np.minimum(_furthest(own_even, swap), _least_of(give, swap.even))[None]
         return Offers(partners, price[None], up, down)
-    up = np.minimum(own_odd, even[others]).sum(axis=-1)
-    down = np.minimum(own_even, odd[others]).sum(axis=-1)
+    up = _furthest(np.minimum(own_odd, even[others]), swap)
+    down = _furthest(np.minimum(own_even, odd[others]), swap)
     far_mark, far_value = marks[partners][:, swap.corners], lattice.values[partners][:, swap.corners]
     far_give = _give(far_mark, spare[partners][:, swap.corners])
     up = np.minimum(up, np.minimum(_least_of(give, ~swap.even), _least_of(far_give, swap.even)))
     down = np.minimum(down, np.minimum(_least_of(give, swap.even), _least_of(far_give, ~swap.even)))
     price = np.minimum(price + _price(far_mark, far_value, prices[partners][:, swap.corners]), PLENTY)
     return Offers(partners, price, up, down)
+
+
+def _furthest(units: Ints, swap: Swap) -> Ints:
+    """(…, alternatives) units over all rests (last axis), of the pairing that goes furthest."""
+    together = units.sum(axis=-1)
+    furthest: Ints = together.reshape(*together.shape[:-1], len(swap.corners), swap.pairings).max(axis=-1)
+    return furthest
 
 
 def _both(lattice: Lattice, places: Ints, swap: Swap) -> tuple[Ints, Ints]:

@@ -61,9 +61,10 @@ class Needs:
         places. `plan` is the design before both.
         """
         up, down = np.zeros_like(lattice.values), np.zeros_like(lattice.values)
-        for axis in range(len(lattice.sizes)):
-            for place in np.flatnonzero(plan.shows[:, 1 << axis] & ~design.shows[:, 1 << axis]).tolist():
-                found = dominance(lattice, policy, place, axis)
+        for axis, depth in lattice.steps:
+            step = lattice.step(axis, depth)
+            for place in np.flatnonzero(plan.shows[:, step] & ~design.shows[:, step]).tolist():
+                found = dominance(lattice, policy, place, axis, depth)
                 if found:
                     cell, excess = found
                     down[place, cell] = max(down[place, cell], excess)

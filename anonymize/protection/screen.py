@@ -2,7 +2,8 @@
 
 Most cells that nobody shows are cleared by exchanges that change nothing shown (see `moves`). Searching them
 one by one would take longer than all the rest, so here every exchange (a *box*: two categories on each dimension of a
-cross) is reckoned at every place in a few array operations.
+cross) is reckoned at every place in a few array operations. Of a tree's categories only those right below the same node
+are exchanged, and only cells of lowest categories are cleared: what is left of such tables is for walks and blocks.
 
 An exchange over three dimensions is two exchanges over two of them, its *faces*, in opposite directions. Where the
 places below show no cross of two dimensions, the two faces may lie in different ones.
@@ -25,7 +26,7 @@ from anonymize.tables import Mark
 class Boxes:
     """All exchanges over one cross."""
 
-    cross: int
+    cross: int  # the dimensions on which lowest categories are exchanged, as a bit mask
     corners: Ints  # (boxes, 2^|S|) flat cells
     even: Flags  # (2^|S|,)
     inner: Ints  # (boxes, 2^|S|, rests) inner cells, one per combination of the other dimensions' categories
@@ -49,11 +50,12 @@ def boxes(lattice: Lattice, cross: int) -> Boxes:
     axes = members(cross)
     signs = list(product((0, 1), repeat=len(axes)))
     rests = list(product(*([-1] if t in axes else range(size) for t, size in enumerate(lattice.sizes))))
+    siblings = [[p for p in combinations(range(lattice.sizes[t]), 2) if p[1] in lattice.beside(t, p[0])] for t in axes]
     corners: list[list[int]] = []
     inner: list[list[list[int]]] = []
-    for pairs in product(*(combinations(range(lattice.sizes[t]), 2) for t in axes)):
+    for pairs in product(*siblings):
         choice = [{t: pair[s] for t, pair, s in zip(axes, pairs, sign, strict=True)} for sign in signs]
-        corners.append([lattice.cell([y.get(t, size) for t, size in enumerate(lattice.sizes)]) for y in choice])
+        corners.append([lattice.cell([y.get(t, total) for t, total in enumerate(lattice.totals)]) for y in choice])
         inner.append(
             [[lattice.inner_cell([y.get(t, r) for t, r in enumerate(rest)]) for rest in rests] for y in choice]
         )
@@ -129,8 +131,8 @@ def screen(lattice: Lattice, marks: NDArray[np.uint8], need_up: Ints, need_down:
     up, down = np.zeros_like(need_up), np.zeros_like(need_down)
     for cross in range(1 << len(lattice.sizes)):
         box = boxes(lattice, cross)
-        finer = [mask for mask in np.unique(lattice.cross).tolist() if mask & cross == cross]
-        if not len(box.corners) or not wanted[:, np.isin(lattice.cross, finer)].any():
+        finer = [mask for mask in np.unique(lattice.axes).tolist() if mask & cross == cross]
+        if not len(box.corners) or not wanted[:, np.isin(lattice.axes, finer)].any():
             continue
         have = room(lattice, box, marks)
         if not have.free.any():
@@ -226,7 +228,7 @@ def _best(lattice: Lattice, box: Boxes, cross: int, places: Ints, gain: _Way, lo
 def _cells(lattice: Lattice, box: Boxes, cross: int) -> Ints:
     """(boxes, corners, rests within the cross) flat cells of a cross that each corner has."""
     outside = [t for t in range(len(lattice.sizes)) if not box.cross >> t & 1]
-    rests = list(product(*(range(lattice.sizes[t]) if cross >> t & 1 else (lattice.sizes[t],) for t in outside)))
+    rests = list(product(*(range(lattice.sizes[t]) if cross >> t & 1 else (lattice.totals[t],) for t in outside)))
     at = np.empty((*box.corners.shape, len(rests)), dtype=np.int64)
     for (one, corner), cell in np.ndenumerate(box.corners):
         for rest, categories in enumerate(rests):

@@ -6,9 +6,10 @@ both stays as it is:
 
 - **trade**: two persons swap their categories on some dimensions U. Every cross within U and every cross without keeps
   its counts, so nothing shown changes where no cross with dimensions on both sides of U is shown or marked c.
-- **change**: one person becomes another type. Where a place shows neither category of a dimension on which the two
-  types differ, it shows no cross that breaks them down either, and none such is marked c (see `moves`); a
-  category that is itself marked c keeps as many persons as it is known to have.
+- **change**: one person becomes another type. On a dimension on which the two differ, their nodes part right below the
+  lowest one that counts both. Where a place shows neither of these two, it shows nothing that breaks them down either,
+  no node below them and no cross, and none such is marked c (see `moves`); one that is itself marked c keeps as many
+  persons as it is known to have.
 - **transfer**: one person leaves, where the totals of both places are not shown.
 
 **Whole values.** An exchange adds or takes at most one person to or from any cell, and every table on the way is
@@ -40,7 +41,7 @@ ROUNDS = 2  # of raising the cells above a cell and then the cell itself; a thir
 class Split:
     """Types as a matrix: rows by the categories on some dimensions, columns by those on the others."""
 
-    cross: int
+    axes: int  # the dimensions of the rows, as a bit mask
     row: Ints  # (types,)
     column: Ints
     at: Ints  # (rows, columns) type
@@ -59,13 +60,19 @@ class Types:
         return self.lattice.coordinates[self.lattice.inner_cells]
 
     @cached_property
-    def single(self) -> Ints:
-        """(dimensions, types) the flat cell that counts a type's category on one dimension alone."""
-        total = np.array(self.lattice.sizes, dtype=np.int64)
-        flat = np.empty((len(total), len(self.categories)), dtype=np.int64)
-        for axis in range(len(total)):
-            for kind, category in enumerate(self.categories[:, axis].tolist()):
-                flat[axis, kind] = self.lattice.cell([category if t == axis else n for t, n in enumerate(total)])
+    def parting(self) -> Ints:
+        """(dimensions, types, types) the flat cell that counts the first of two types and not the second, on one alone.
+
+        Of a tree it is that of the highest such node; where the two do not differ, it is everybody's.
+        """
+        lattice = self.lattice
+        flat = np.empty((len(lattice.widths), *self.differ.shape[:2]), dtype=np.int64)
+        for axis, above in enumerate(lattice.above):
+            of = above[self.categories[:, axis]]  # (types, depths)
+            apart = (of[:, None] != of[None, :]) & (of[:, None] >= 0)
+            first = np.where(apart.any(axis=2), apart.argmax(axis=2), 0)
+            single = np.array([lattice.single(axis, node) for node in range(len(above))], dtype=np.int64)
+            flat[axis] = single[np.take_along_axis(of, first, axis=1)]
         return flat
 
     @cached_property
@@ -77,17 +84,16 @@ class Types:
     @cached_property
     def splits(self) -> tuple[Split, ...]:
         """All splits of the dimensions into two sides."""
-        crosses = range(1, 1 << max(len(self.lattice.sizes) - 1, 0))
-        return tuple(self._split(cross) for cross in crosses)
+        return tuple(self._split(axes) for axes in range(1, 1 << max(len(self.lattice.sizes) - 1, 0)))
 
-    def _split(self, cross: int) -> Split:
-        rest = (1 << len(self.lattice.sizes)) - 1 - cross
-        row, rows = _rank(self.categories[:, list(members(cross))])
+    def _split(self, axes: int) -> Split:
+        rest = (1 << len(self.lattice.sizes)) - 1 - axes
+        row, rows = _rank(self.categories[:, list(members(axes))])
         column, columns = _rank(self.categories[:, list(members(rest))])
         at = np.empty((rows, columns), dtype=np.int64)
         at[row, column] = np.arange(len(row))
-        of = self.lattice.cross
-        return Split(cross, row, column, at, np.flatnonzero(((of & cross) > 0) & ((of & rest) > 0)))
+        of = self.lattice.axes
+        return Split(axes, row, column, at, np.flatnonzero(((of & axes) > 0) & ((of & rest) > 0)))
 
 
 def _rank(categories: Ints) -> tuple[Ints, int]:
@@ -125,9 +131,9 @@ class Ground:
         able = only_totals(lattice, marks)[places] & (lowest | may_come.all(axis=1))
         free = mark != Mark.SHOWN
         changes = np.repeat(able, types.differ.shape[0] ** 2).reshape(len(places), *types.differ.shape[:2])
-        for axis, single in enumerate(types.single):
-            hidden = free[:, single]
-            changes &= ~types.differ[None, :, :, axis] | (hidden[:, :, None] & hidden[:, None, :])
+        for axis, parting in enumerate(types.parting):
+            hidden = free[:, parting]
+            changes &= ~types.differ[None, :, :, axis] | (hidden & hidden.transpose(0, 2, 1))
         changes &= may_come[:, None, :]
         trades = [able & (mark[:, split.coupling] >= Mark.BELOW).all(axis=1) for split in types.splits]
         return cls(
@@ -212,8 +218,9 @@ class Walk:
     def _wider(self, cell: int) -> Iterator[int]:
         """The place's total and the single categories that count a cell's persons among others, where not shown."""
         lattice = self.ground.types.lattice
-        inside = int(np.flatnonzero(lattice.membership[cell])[0])
-        singles = [int(self.ground.types.single[axis, inside]) for axis in members(int(lattice.cross[cell]))]
+        here = lattice.coordinates[cell].tolist()
+        nodes = [(t, node) for t, d in enumerate(lattice.cells.dimensions) for node in d.path(here[t])[:-1]]
+        singles = [lattice.single(*node) for node in nodes]
         for wider in (lattice.values.shape[1] - 1, *singles):
             if wider != cell and self.ground.open[self.here, wider]:
                 yield wider
@@ -239,10 +246,10 @@ class Walk:
 
     def _trade(self, cell: int, membership: Flags, up: bool, wanted: int) -> int:
         """Trades by which a cell gains, or loses, a person each."""
-        whole = int(self.ground.types.lattice.cross[cell])
+        whole = int(self.ground.types.lattice.axes[cell])
         done = 0
         for number, split in enumerate(self.ground.types.splits):
-            if done == wanted or not whole & split.cross or not whole & ~split.cross:
+            if done == wanted or not whole & split.axes or not whole & ~split.axes:
                 continue
             if not self.ground.trades[number, self.here]:
                 continue
@@ -293,8 +300,8 @@ class Walk:
     def _spare(self, places: Ints, old: Ints, new: Ints) -> Ints:
         """(places, pairs) how many persons of an old type can become a new one before a cell marked c is empty."""
         spare = self.counts[np.ix_(places, old)]
-        for axis, single in enumerate(self.ground.types.single):
-            at = np.ix_(places, single[old])
+        for axis, parting in enumerate(self.ground.types.parting):
+            at = np.ix_(places, parting[old, new])
             room = self.values[at] - self.ground.floor[at]
             spare = np.minimum(spare, np.where(self.ground.types.differ[old, new, axis], room, PLENTY))
         return spare

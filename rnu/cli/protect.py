@@ -21,6 +21,8 @@ from rnu.standalone.work import protect
 def command(table: Path, spec: Path, out: Path, key_file: Path | None, as_json: bool) -> None:
     """Protect any TABLE of counts, and prove it: nobody can be worked out of what is written.
 
+    The spec names its dimensions: each a tree of codes, or categories with a code for their total.
+
     The folder holds cells.csv (a count, or mark c: withheld, d: not broken down), certificate.json, report.json, and
     private/, which is for you alone. With a key file what is withheld hangs on a secret as well, so that nobody who
     knows the method can replay it; the same key gives the same bytes.

@@ -44,7 +44,7 @@ class Hierarchy:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A dimension of the table in the order in which it is worked on: the tree first."""
+    """A dimension of the table in the order in which it is worked on: the places, or what stands for them, first."""
 
     column: str
     tree: Hierarchy
@@ -81,5 +81,19 @@ def lowest(tree: Hierarchy) -> NDArray[np.int64]:
 
 
 def dimensions(axes: Sequence[Axis]) -> tuple[Dimension, ...]:
-    """All dimensions but the tree."""
-    return tuple(Dimension(a.column, tuple(a.tree.codes[i] for i in a.tree.lowest)) for a in axes[1:])
+    """All dimensions but the first, which is that of the places."""
+    return tuple(_dimension(axis) for axis in axes[1:])
+
+
+def nodes(tree: Hierarchy) -> tuple[int, ...]:
+    """The codes of a tree in the order of a dimension's nodes: the lowest, then what is above them, the root last."""
+    lowest = tree.lowest
+    return (*lowest, *(i for i in range(len(tree.codes) - 1, 0, -1) if i not in set(lowest)), 0)
+
+
+def _dimension(axis: Axis) -> Dimension:
+    tree, order = axis.tree, nodes(axis.tree)
+    node = {code: i for i, code in enumerate(order)}
+    above = tuple(node.get(tree.parent[code], len(order) - 1) for code in order[:-1])
+    codes, lowest = tuple(tree.codes[code] for code in order[:-1]), len(tree.lowest)
+    return Dimension(axis.column, codes[:lowest], codes[lowest:], above, tree.levels[1:])

@@ -33,7 +33,7 @@ Ints = NDArray[np.int64]
 class Claim:
     """A certificate as it was read: nothing of it is checked yet but its form."""
 
-    axes: tuple[Axis, ...]  # the tree first
+    axes: tuple[Axis, ...]  # the places first
     count: str  # column of the counts
     threshold: int
     base: Ints  # (lowest codes of each dimension …)
@@ -87,6 +87,8 @@ def parsed(text: str) -> Claim:
     try:
         raw = json.loads(text)
         axes = tuple(_axis(d) for d in raw["dimensions"])
+        if any(TOTAL in axis.tree.codes[1:] for axis in axes[1:]):
+            raise ValueError(f"'{TOTAL}' is a code below a total")
         shape = tuple(len(axis.tree.lowest) for axis in axes)
         threshold = raw["threshold"]
         if not isinstance(threshold, int) or not LEAST <= threshold <= MOST:

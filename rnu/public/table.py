@@ -11,7 +11,7 @@ from anonymize.swaps import Cleared, cleared
 from anonymize.tables import Mark, SafeCells
 from anonymize.verify import ABSENT, BELOW, SHOWN, WITHHELD, Tree, Verdict
 from anonymize.verify import verify as check
-from rnu.public.axes import dimensions, places
+from rnu.public.axes import dimensions, nodes, places
 from rnu.public.certificate import Claim, Ints
 
 STATES = {"": SHOWN, "c": WITHHELD, "d": BELOW}
@@ -32,15 +32,15 @@ class Public:
         return tuple(Tree(axis.tree.codes, axis.tree.parent) for axis in self.claim.axes)
 
     def safe(self) -> SafeCells:
-        """In the terms of `anonymize`: a total last, a branch that ends early going on."""
+        """In the terms of `anonymize`: a total last, a branch of places that ends early going on."""
         tree = self.claim.axes[0].tree
         there = places(tree)
         number = {code: i for i, code in enumerate(tree.codes)}
         at = np.array([number[code] for code in there.codes], dtype=np.int64)
         marks = np.select([self.state == one for one in MARKS], [int(mark) for mark in MARKS.values()])[at]
         values = self.values[at]
-        for axis in range(1, marks.ndim):
-            marks, values = np.roll(marks, -1, axis), np.roll(values, -1, axis)
+        for axis, one in enumerate(self.claim.axes[1:], start=1):
+            marks, values = (np.take(array, nodes(one.tree), axis) for array in (marks, values))
         shape = dimensions(self.claim.axes)
         return SafeCells(there, shape, values, marks.astype(np.uint8), self.claim.threshold)
 

@@ -15,13 +15,13 @@ from anonymize.tables import LETTERS, Mark, SafeCells
 from rnu.errors import NotARelease, StoreError
 from rnu.public.certificate import Claim, parsed, written
 from rnu.public.table import Public, read_cells
+from rnu.standalone.spec import MARK
 from rnu.standalone.table import Table
 
 if TYPE_CHECKING:  # who checks needs no solver
     from anonymize.certificate import Certificate
 
 CELLS, CERTIFICATE, REPORT, PRIVATE = "cells.csv", "certificate.json", "report.json", "private"
-MARK = "mark"
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def _cells(table: Table, safe: SafeCells) -> Iterator[tuple[tuple[str, ...], str
     tree, places = table.axes[0].tree, safe.places
     of_place = {(int(depth), code): i for i, (depth, code) in enumerate(zip(places.level, places.codes, strict=True))}
     totals = [axis.tree.codes[0] for axis in table.axes[1:]]
-    columns = [[*d.categories, total] for d, total in zip(safe.dimensions, totals, strict=True)]
+    columns = [[*d.nodes[:-1], total] for d, total in zip(safe.dimensions, totals, strict=True)]
     for code, depth in zip(tree.codes, tree.depth, strict=True):
         place = of_place[depth, code]
         for at in product(*(range(len(names)) for names in columns)):

@@ -15,6 +15,8 @@ from rnu.public.certificate import LEAST
 from rnu.settings.load import read_toml
 from rnu.settings.types import STRICT
 
+MARK = "mark"  # of cells.csv, beside the columns that the spec names
+
 
 @dataclass(frozen=True, slots=True)
 class SpecDimension:
@@ -34,7 +36,7 @@ class Spec:
     threshold: int
     dimension: tuple[SpecDimension, ...]
     show: tuple[dict[str, str], ...] = ()  # cells that must not be withheld: column -> code; its total if not named
-    crosses: dict[str, int] = field(default_factory=dict)  # level of the tree -> most other dimensions crossed there
+    crosses: dict[str, int] = field(default_factory=dict)  # level of the first tree -> most others crossed there
     __pydantic_config__ = STRICT
 
 
@@ -49,18 +51,15 @@ def read_spec(path: Path) -> Spec:
     names = [spec.count, *(d.column for d in spec.dimension)]
     if len(set(names)) < len(names):
         raise SettingsError("two keys name the same column", where=where)
+    if MARK in names:
+        raise SettingsError(
+            f"'{MARK}' is the column of marks in what is written", where=where, remedy="call it otherwise"
+        )
     for dimension in spec.dimension:
         if bool(dimension.hierarchy) == bool(dimension.total):
             raise SettingsError(
                 f"dimension '{dimension.column}' needs either `hierarchy` or `total`", where=where, remedy="give one"
             )
-    trees = [d.column for d in spec.dimension if d.hierarchy]
-    if len(trees) > 1:
-        raise SettingsError(
-            f"{' and '.join(trees)} are trees, and one tree is what can be protected so far",
-            where=where,
-            remedy="give the finest codes of all others, each with its `total`",
-        )
     return spec
 
 
@@ -123,7 +122,7 @@ def _in_order(path: Path, root: str, above: dict[str, str], named: dict[str, str
 
 
 def crosses(spec: Spec, tree: Hierarchy, others: int, where: str) -> tuple[int, ...]:
-    """The most other dimensions crossed at each level of the tree, root first: never more than further up."""
+    """The most other dimensions crossed at each level of the first tree, root first: never more than further up."""
     for name in spec.crosses:
         if name not in tree.levels:
             raise SettingsError(f"there is no level '{name}', only {', '.join(tree.levels)}", where=f"{where}: crosses")

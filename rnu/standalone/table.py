@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from anonymize.tables import Cells
+from anonymize.tables import TOTAL, Cells
 from anonymize.verify import Tree, sums
 from rnu.errors import BadTable, SettingsError
 from rnu.public.axes import Axis, dimensions, flat, lowest, places
 from rnu.public.certificate import MOST_COUNT
 from rnu.standalone.spec import Spec, crosses, read_hierarchy
+
+OURS = ("place", "n")  # columns of the rows that an attack reads
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +30,7 @@ class Table:
     counts: NDArray[np.int64]  # (lowest codes of each dimension …)
 
     def cells(self) -> Cells:
-        """In the terms of `anonymize`: a branch that ends early goes on as its own only child."""
+        """In the terms of `anonymize`: a branch of the first tree that ends early goes on as its own only child."""
         tree = self.axes[0].tree
         return Cells(places(tree), dimensions(self.axes), self.counts[lowest(tree)])
 
@@ -38,22 +40,32 @@ def read_table(path: Path, spec: Spec, spec_path: Path) -> Table:
     columns = [d.column for d in spec.dimension]
     rows = list(_rows(path, [*columns, spec.count]))
     axes = [_axis(spec, i, rows, spec_path) for i in range(len(columns))]
+    first = next((i for i, d in enumerate(spec.dimension) if d.hierarchy), 0)
+    order = [first, *(i for i in range(len(axes)) if i != first)]
+    for i in order[1:]:
+        _can_be_crossed(axes[i], spec_path)
+    given = _given(rows, axes, path)
+    table = _table(spec, tuple(axes[i] for i in order), {tuple(k[i] for i in order): v for k, v in given.items()}, path)
+    shown = crosses(spec, table.axes[0].tree, len(table.axes) - 1, str(spec_path))
+    return Table(spec, table.axes, shown, table.counts)
+
+
+def _given(
+    rows: Sequence[tuple[int, tuple[str, ...], str]], axes: Sequence[Axis], path: Path
+) -> dict[tuple[int, ...], tuple[int, int]]:
+    """Count and line of every cell that has a row; BadTable for a code that is none, and for a cell that has two."""
     index = [{code: number for number, code in enumerate(axis.tree.codes)} for axis in axes]
     given: dict[tuple[int, ...], tuple[int, int]] = {}
     for line, codes, text in rows:
         at = []
-        for of, code, column in zip(index, codes, columns, strict=True):
+        for of, code, axis in zip(index, codes, axes, strict=True):
             if code not in of:
-                raise BadTable(f"'{code}' is no code of '{column}'", where=f"{path}, line {line}")
+                raise BadTable(f"'{code}' is no code of '{axis.column}'", where=f"{path}, line {line}")
             at.append(of[code])
         if tuple(at) in given:
             raise BadTable(f"the cell stands in line {given[tuple(at)][1]} already", where=f"{path}, line {line}")
         given[tuple(at)] = (_count(text, path, line), line)
-    first = next((i for i, d in enumerate(spec.dimension) if d.hierarchy), 0)
-    order = [first, *(i for i in range(len(axes)) if i != first)]
-    table = _table(spec, tuple(axes[i] for i in order), {tuple(k[i] for i in order): v for k, v in given.items()}, path)
-    shown = crosses(spec, table.axes[0].tree, len(table.axes) - 1, str(spec_path))
-    return Table(spec, table.axes, shown, table.counts)
+    return given
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...], str]]:
@@ -92,6 +104,24 @@ def _axis(spec: Spec, number: int, rows: Sequence[tuple[int, tuple[str, ...], st
     if not categories:
         raise SettingsError(f"column '{dimension.column}' has no category but its total", where=str(spec_path))
     return Axis(dimension.column, flat(dimension.total, categories, dimension.column))
+
+
+def _can_be_crossed(axis: Axis, spec_path: Path) -> None:
+    """A dimension beside the first tree: SettingsError if nothing is below its total, or it has a name of ours."""
+    if axis.column in OURS:
+        raise SettingsError(
+            f"only the first tree's column can be called '{axis.column}'",
+            where=str(spec_path),
+            remedy="call it otherwise, here and in the table",
+        )
+    if len(axis.tree.codes) == 1:
+        raise SettingsError(f"the tree of '{axis.column}' has no code but its root", where=str(spec_path))
+    if TOTAL in axis.tree.codes[1:]:
+        raise SettingsError(
+            f"'{TOTAL}' is a code of '{axis.column}' below its total",
+            where=str(spec_path),
+            remedy="write it otherwise, here and in the table: in reports it is the word for no breakdown",
+        )
 
 
 def _table(spec: Spec, axes: tuple[Axis, ...], given: dict[tuple[int, ...], tuple[int, int]], path: Path) -> Table:

@@ -19,6 +19,7 @@ from anonymize.attack.recovery import recover
 from anonymize.attack.system import System
 from anonymize.errors import BadCells
 from anonymize.tables import TOTAL, CellRef, Cells, Dimension, Mark, Places, SafeCells, add_margins
+from tests.anonymize import trees
 
 TWO = ("nacion", "departamento")
 SEX = Dimension("sexo", ("hombre", "mujer"))
@@ -68,6 +69,14 @@ def test_a_cell_that_several_equations_give_together_is_recovered():
     cells = table([[9, 8, 7], [6, 5, 9], [8, 2, 7]], (Dimension("edad", ("a", "b", "c")),))
     safe = careless(cells, [(1, 0), (1, 1), (2, 0), (2, 1), (3, 1)])
     assert found(cells, safe)[CellRef("departamento", "02", ("b",))] == ("exact", 2, 2)
+
+
+def test_a_withheld_category_is_its_group_less_its_siblings():
+    age = Dimension("edad", ("0_5", "6_17", "18_mas"), ("menor",), (3, 3, 4, 4))
+    cells = table([[2, 9, 8], [8, 7, 9]], (age,))
+    hit = CellRef("departamento", "00", ("0_5",))
+    assert found(cells, careless(cells, [(1, 0), (2, 0)])) == {hit: ("exact", 2, 2)}
+    assert found(cells, careless(cells, [(1, 0), (1, 3), (1, 2)], absent=[(2, slice(None))])) == {}
 
 
 def test_a_zero_found_on_the_way_empties_what_it_sums_up():
@@ -145,8 +154,8 @@ def test_a_mark_d_says_nothing():
 
 @st.composite
 def published(draw: st.DrawFn) -> tuple[Cells, SafeCells]:
-    """Small tables on two or three levels of which random cells are left out, protected or not."""
-    sizes = draw(st.sampled_from([(2,), (3,), (2, 2)]))
+    """Small tables on two or three levels, by trees, of which random cells are left out, protected or not."""
+    sizes = draw(st.sampled_from([(2,), (3,), (4,), (2, 2)]))
     paths = draw(
         st.sampled_from(
             [[("PE", "0"), ("PE", "1")], [("PE", "0", "00"), ("PE", "0", "01"), ("PE", "1", "10"), ("PE", "1", "11")]]
@@ -155,7 +164,7 @@ def published(draw: st.DrawFn) -> tuple[Cells, SafeCells]:
     levels = (*TWO, "provincia")[: len(paths[0])]
     shape = (len(paths), *sizes)
     counts = draw(st.lists(st.integers(0, 7), min_size=int(np.prod(shape)), max_size=int(np.prod(shape))))
-    names = tuple(Dimension(f"d{t}", tuple(f"c{i}" for i in range(size))) for t, size in enumerate(sizes))
+    names = draw(trees.dimensions(sizes))
     cells = Cells(Places.of(paths, levels), names, np.array(counts).reshape(shape))
     values = cells.with_margins()
     marks = np.array(draw(st.lists(st.sampled_from([0, 0, 1, 2, 3]), min_size=values.size, max_size=values.size)))
@@ -168,7 +177,9 @@ def plain_system(safe: SafeCells) -> tuple[np.ndarray, np.ndarray]:
     """(cells, unknowns) all sums, and the marks, flat: the table itself, no labels."""
     shape = (len(safe.places.leaves), *(len(d.categories) for d in safe.dimensions))
     unit = np.eye(int(np.prod(shape)), dtype=np.int64).reshape(-1, *shape)
-    return np.stack([add_margins(one, safe.places).reshape(-1) for one in unit]).T, safe.marks.reshape(-1)
+    return np.stack([add_margins(one, safe.places, safe.dimensions).reshape(-1) for one in unit]).T, safe.marks.reshape(
+        -1
+    )
 
 
 def flat(safe: SafeCells, ref: CellRef) -> int:
@@ -177,7 +188,7 @@ def flat(safe: SafeCells, ref: CellRef) -> int:
         for i, code in enumerate(safe.places.codes)
         if code == ref.place and safe.places.levels[int(safe.places.level[i])] == ref.level
     )
-    at = [(*d.categories, TOTAL).index(c) for d, c in zip(safe.dimensions, ref.categories, strict=True)]
+    at = [d.nodes.index(c) for d, c in zip(safe.dimensions, ref.categories, strict=True)]
     return int(np.ravel_multi_index((place, *at), safe.marks.shape))
 
 

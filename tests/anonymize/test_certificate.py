@@ -15,19 +15,20 @@ import anonymize.verify
 from anonymize.certificate import Certificate, certify, check
 from anonymize.policy import Policy
 from anonymize.protect import protect
-from anonymize.tables import TOTAL, CellRef, Cells, Dimension, Mark, Places, SafeCells
+from anonymize.tables import CellRef, Cells, Dimension, Mark, Places, SafeCells
+from tests.anonymize import trees
 
 LEVELS = ("nacion", "departamento", "provincia")
 SEX = Dimension("sexo", ("hombre", "mujer"))
 AGE = Dimension("edad", ("joven", "adulta", "mayor"))
 
 
-def country(seed: int, mean: float = 4.0) -> Cells:
+def country(seed: int, mean: float = 4.0, dimensions: tuple[Dimension, ...] = (SEX, AGE)) -> Cells:
     """Two departments of some provinces each, with heavy tails."""
     rng = np.random.default_rng(seed)
     paths = [("PE", "0", f"0{i}") for i in range(4)] + [("PE", "1", f"1{i}") for i in range(3)]
     size = rng.lognormal(0, 1, (len(paths), 1, 1)) * mean
-    return Cells(Places.of(paths, LEVELS), (SEX, AGE), rng.poisson(size, (len(paths), 2, 3)))
+    return Cells(Places.of(paths, LEVELS), dimensions, rng.poisson(size, (len(paths), 2, 3)))
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +47,14 @@ def test_every_withheld_cell_is_proven_or_known_to_be_large(proven):
 
 
 @settings(deadline=None, max_examples=25, derandomize=True)
-@given(st.integers(0, 10_000), st.sampled_from([1.0, 4.0, 12.0]), st.sampled_from([(2, 2, 1), (2, 1, 1), (1, 1, 0)]))
-def test_a_certificate_is_found_for_whatever_is_protected_and_lists_no_cell_at_risk(seed, mean, crosses):
-    cells = country(seed, mean)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([1.0, 4.0, 12.0]),
+    st.sampled_from([(2, 2, 1), (2, 1, 1), (1, 1, 0)]),
+    trees.dimensions((2, 3)),
+)
+def test_a_certificate_is_found_for_whatever_is_protected_and_lists_no_cell_at_risk(seed, mean, crosses, dimensions):
+    cells = country(seed, mean, dimensions)
     if 0 < cells.counts.sum() < 5:
         return
     safe = protect(cells, Policy(5, crosses))
@@ -65,8 +71,7 @@ def at(cells: Cells, ref: CellRef) -> tuple[int, ...]:
         for i, code in enumerate(cells.places.codes)
         if code == ref.place and cells.places.levels[int(cells.places.level[i])] == ref.level
     )
-    names = [(*d.categories, TOTAL) for d in cells.dimensions]
-    return (place, *(n.index(c) for n, c in zip(names, ref.categories, strict=True)))
+    return (place, *(d.nodes.index(c) for d, c in zip(cells.dimensions, ref.categories, strict=True)))
 
 
 def test_it_is_made_of_what_is_published_alone(proven):
@@ -123,7 +128,7 @@ def test_a_list_that_names_a_cell_at_risk_binds_every_table(proven):
     safe, certificate = proven
     values = country(3).with_margins()
     small = np.argwhere((safe.marks == Mark.WITHHELD) & (values < 5))[0].tolist()
-    names = [(*d.categories, TOTAL) for d in safe.dimensions]
+    names = [d.nodes for d in safe.dimensions]
     ref = CellRef(
         LEVELS[int(safe.places.level[small[0]])],
         safe.places.codes[small[0]],

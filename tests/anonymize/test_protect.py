@@ -20,6 +20,7 @@ from anonymize.protection.blocks import Change, agrees
 from anonymize.protection.design import planned
 from anonymize.protection.lattice import Lattice
 from anonymize.tables import CellRef, Cells, Dimension, Drop, Mark, Places, SafeCells, add_margins
+from tests.anonymize import trees
 
 NAMES = ("nacion", "departamento", "provincia")
 SEX = Dimension("sexo", ("hombre", "mujer"))
@@ -48,7 +49,9 @@ def every_table(safe: SafeCells, limit: int) -> Iterator[np.ndarray]:
     shape = (len(safe.places.leaves), *(len(d.categories) for d in safe.dimensions))
     size = int(np.prod(shape))
     unit = np.eye(size, dtype=np.int64).reshape(size, *shape)
-    sums = np.stack([add_margins(one, safe.places) for one in unit]).reshape(size, -1).T  # (cells, unknowns)
+    sums = (
+        np.stack([add_margins(one, safe.places, safe.dimensions) for one in unit]).reshape(size, -1).T
+    )  # (cells, unknowns)
     marks, value = safe.marks.reshape(-1), safe.values.reshape(-1)
     shown, withheld = sums[marks == Mark.SHOWN], sums[marks == Mark.WITHHELD]
     total = value[marks == Mark.SHOWN]
@@ -58,7 +61,7 @@ def every_table(safe: SafeCells, limit: int) -> Iterator[np.ndarray]:
     def place(at: int, left: np.ndarray) -> Iterator[np.ndarray]:
         if at == size:
             if (withheld @ table >= 1).all():
-                yield add_margins(table.reshape(shape), safe.places)
+                yield add_margins(table.reshape(shape), safe.places, safe.dimensions)
             return
         inside = shown[:, at] == 1
         most = min([limit, *left[inside].tolist()])
@@ -93,7 +96,7 @@ def closed(cells: Cells, safe: SafeCells) -> list[tuple[tuple[int, ...], int]]:
     """
     size = cells.counts.size
     unit = np.eye(size, dtype=np.int64).reshape(size, *cells.counts.shape)
-    sums = np.stack([add_margins(one, safe.places).reshape(-1) for one in unit]).T  # (cells, unknowns)
+    sums = np.stack([add_margins(one, safe.places, safe.dimensions).reshape(-1) for one in unit]).T  # (cells, unknowns)
     truth, marks, k = sums @ cells.counts.reshape(-1), safe.marks.reshape(-1), safe.threshold
     told = marks <= Mark.WITHHELD
     most = np.where(cells.counts.reshape(-1) > 0, np.inf, 0)
@@ -299,8 +302,8 @@ def test_facts_count_dropped_cells():
 
 @st.composite
 def tables(draw: st.DrawFn, most_inner: int, largest: int) -> tuple[Cells, Policy]:
-    """Small sparse tables on trees of two or three levels, with a design for each."""
-    sizes = draw(st.sampled_from([(2,), (3,), (2, 2), (2, 3), (2, 2, 2)]))
+    """Small sparse tables on trees of two or three levels, by dimensions that are trees too, with a design for each."""
+    sizes = draw(st.sampled_from([(2,), (3,), (4,), (2, 2), (2, 3), (2, 2, 2)]))
     depth = draw(st.sampled_from([2, 3]))
     most = max(2, most_inner // int(np.prod(sizes)))
     branches = [draw(st.integers(1, 3)) for _ in range(draw(st.integers(1, 3)))] if depth == 3 else []
@@ -312,7 +315,8 @@ def tables(draw: st.DrawFn, most_inner: int, largest: int) -> tuple[Cells, Polic
     count = st.one_of(st.just(0), st.integers(0, 3), st.integers(0, largest))
     inner = draw(st.lists(count, min_size=len(paths) * int(np.prod(sizes)), max_size=len(paths) * int(np.prod(sizes))))
     crosses = tuple(sorted((draw(st.integers(0, len(sizes))) for _ in range(depth)), reverse=True))
-    cells = Cells(Places.of(paths, NAMES[:depth]), dimensions(sizes), np.array(inner).reshape(len(paths), *sizes))
+    counts = np.array(inner).reshape(len(paths), *sizes)
+    cells = Cells(Places.of(paths, NAMES[:depth]), draw(trees.dimensions(sizes)), counts)
     floor = frozenset(draw(st.sets(st.sampled_from([path[-1] for path in paths]), max_size=1)))
     return cells, Policy(draw(st.sampled_from([3, 4])), crosses, floor, dominance=draw(st.sampled_from([0.9, 2.0])))
 
@@ -337,16 +341,20 @@ def test_every_whole_value_stays_possible_for_every_cell_at_risk(made: tuple[Cel
         assert narrowed(cells, safe) == []
 
 
+@st.composite
+def by_trees(draw: st.DrawFn) -> Cells:
+    """Three places right under the root, by one or two dimensions that are trees."""
+    shape = draw(st.sampled_from([(3, 2, 2), (3, 2, 3), (3, 5), (3, 4, 2)]))
+    places = two_levels(np.zeros(shape).tolist()).places
+    counts = draw(arrays(np.int64, shape, elements=st.integers(0, 9)))
+    return Cells(places, draw(trees.dimensions(shape[1:])), counts)
+
+
 @settings(QUIET, max_examples=100)
-@given(
-    st.sampled_from([(3, 2, 2), (3, 2, 3)]).flatmap(lambda shape: arrays(np.int64, shape, elements=st.integers(0, 9))),
-    st.sampled_from([4, 5]),
-    st.sampled_from([(2, 2), (2, 1), (1, 1)]),
-)
+@given(by_trees(), st.sampled_from([4, 5]), st.sampled_from([(2, 2), (2, 1), (1, 1)]))
 def test_who_knows_which_withheld_cells_are_large_must_hold_every_value_for_possible(
-    counts: np.ndarray, threshold: int, crosses: tuple[int, ...]
+    cells: Cells, threshold: int, crosses: tuple[int, ...]
 ):
-    cells = two_levels(counts.tolist())
     safe = protected(cells, Policy(threshold, crosses, dominance=2.0))
     assert safe is None or closed(cells, safe) == []
 
@@ -375,10 +383,9 @@ def test_nothing_is_shown_below_what_is_not(made: tuple[Cells, Policy]):
     hidden = safe.marks != Mark.SHOWN
     below = safe.places.parent >= 0
     assert (safe.marks[below][hidden[safe.places.parent[below]]] >= Mark.BELOW).all()
-    for axis in range(1, hidden.ndim):
-        total = np.take(hidden, [-1], axis=axis)
-        parts = np.delete(safe.marks, -1, axis=axis)
-        assert (parts[np.broadcast_to(total, parts.shape)] >= Mark.BELOW).all()
+    for axis, dimension in enumerate(cells.dimensions, start=1):
+        for node, above in enumerate(dimension.parent):
+            assert (np.take(safe.marks, node, axis)[np.take(hidden, above, axis)] >= Mark.BELOW).all()
 
 
 @QUIET
@@ -398,8 +405,7 @@ def test_absent_crosses_are_those_of_the_design_and_the_drops(made: tuple[Cells,
             parent = safe.places.parent[place]
             of_parent = parent >= 0 and safe.places.codes[parent] == drop.place and safe.places.level[place] == depth
             if starts if drop.reason == "floor" or depth == 0 else of_parent:
-                axes = [d.id for d in cells.dimensions]
-                mask = sum(1 << axes.index(name) for name in drop.cross)
+                mask = lattice.crossing(drop.cross)
                 gone[row : lattice.end[row], (lattice.cross & mask) == mask] = True
     assert (absent == gone).all()
 

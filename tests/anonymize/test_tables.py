@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anonymize.errors import BadCells
-from anonymize.protection.lattice import Lattice, subcrosses
+from anonymize.protection.lattice import Lattice
 from anonymize.tables import TOTAL, CellRef, Cells, Dimension, Mark, Places, SafeCells, add_margins
 
 LEVELS = ("nacion", "departamento", "provincia")
@@ -71,7 +71,7 @@ def test_margins_sum_categories_and_places():
 @given(st.lists(st.integers(0, 9), min_size=18, max_size=18))
 def test_every_margin_is_the_sum_of_its_parts(counts: list[int]):
     places = Places.of(PATHS, LEVELS)
-    table = add_margins(np.array(counts).reshape(3, 2, 3), places)
+    table = add_margins(np.array(counts).reshape(3, 2, 3), places, (SEX, Dimension("edad", ("a", "b", "c"))))
     assert (table[:, -1] == table[:, :-1].sum(axis=1)).all()
     assert (table[:, :, -1] == table[:, :, :-1].sum(axis=2)).all()
     for place in range(3):
@@ -114,8 +114,65 @@ def test_what_breaks_a_cell_down_is_summed_with_it():
     assert ones[1].tolist() == [3, 3, 9]
 
 
+# --- trees of categories ---------------------------------------------------------------------------------------------
+
+AGE = Dimension("edad", ("0_5", "6_17", "18_59", "60_mas"), ("menor",), (4, 4, 5, 5, 5), ("grupo", "banda"))
+
+
+def by_age() -> Cells:
+    return Cells(Places.of(PATHS, LEVELS), (AGE,), np.array([[1, 2, 3, 4], [5, 6, 7, 8], [0, 0, 9, 1]]))
+
+
+def test_groups_count_what_is_below_them():
+    assert by_age().with_margins()[0].tolist() == [6, 8, 19, 13, 14, 46]
+    assert AGE.nodes == ("0_5", "6_17", "18_59", "60_mas", "menor", TOTAL)
+
+
+@pytest.mark.parametrize(
+    ("groups", "parent"),
+    [
+        (("g",), ()),  # nothing says what is below it
+        (("g",), (3, 3, 3)),  # too short
+        (("g",), (2, 3, 4, 4)),  # below a category
+        (("g", "h"), (3, 3, 5, 5, 3)),  # above itself
+        (("g", "h"), (3, 3, 3, 5, 5)),  # nothing is below one
+        (("a",), (3, 3, 4, 4)),  # a code twice
+        ((TOTAL,), (3, 3, 4, 4)),
+    ],
+)
+def test_what_is_no_tree_is_no_dimension(groups, parent):
+    with pytest.raises(BadCells):
+        Dimension("d", ("a", "b", "c"), groups, parent)
+
+
+def test_a_cross_goes_down_a_tree_level_by_level():
+    lattice = Lattice.of(by_age())
+    assert lattice.crosses == (0b00, 0b01, 0b11)
+    assert lattice.cross.tolist() == [0b11, 0b11, 0b01, 0b01, 0b01, 0]  # two categories stand right below the total
+    assert lattice.subcrosses(0b11) == (0b11, 0b01, 0b00)
+    assert [lattice.names_in(cross) for cross in lattice.crosses] == [(), ("edad",), ("edad: banda",)]
+    assert all(lattice.crossing(lattice.names_in(cross)) == cross for cross in lattice.crosses)
+
+
+def test_what_breaks_a_group_down_is_summed_with_it():
+    lattice = Lattice.of(by_age())
+    ones = lattice.sum_finer(np.ones_like(lattice.values))
+    assert ones[2].tolist() == [1, 1, 1, 1, 3, 6]
+    assert [lattice.coordinates[cell, 0].tolist() for cell in (lattice.finer[4], lattice.finer[2])] == [[0, 1, 4], [2]]
+    assert lattice.membership[4].tolist() == [True, True, False, False]
+
+
+def test_published_rows_have_every_node_in_its_column():
+    table = by_age()
+    values = table.with_margins()
+    safe = SafeCells(table.places, (AGE,), values, np.zeros(values.shape, dtype=np.uint8), 5)
+    assert safe.frame("nacion")["edad"].tolist() == list(AGE.nodes)
+
+
 def test_crosses_within_a_cross_come_finest_first():
-    assert subcrosses(0b111) == (7, 3, 5, 6, 1, 2, 4, 0)
+    sizes = (SEX, Dimension("edad", ("a", "b")), Dimension("cse", ("x", "y")))
+    lattice = Lattice.of(Cells(Places.of(PATHS, LEVELS), sizes, np.zeros((3, 2, 2, 2), dtype=np.int64)))
+    assert lattice.subcrosses(0b111) == (7, 3, 5, 6, 1, 2, 4, 0)
 
 
 def test_a_table_without_dimensions_has_totals_only():

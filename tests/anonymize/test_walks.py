@@ -19,10 +19,13 @@ from anonymize.tables import Cells, Dimension, Places
 
 LEVELS = ("nacion", "departamento", "provincia", "distrito")
 DIMENSIONS = tuple(Dimension(f"d{t}", tuple(f"c{i}" for i in range(size))) for t, size in enumerate((2, 3, 2)))
+NESTED = Dimension("d1", ("c0", "c1", "c2", "c3", "c4"), ("g0", "g1"), (5, 5, 6, 6, 7, 7, 7))
+TREES = (DIMENSIONS[0], NESTED, DIMENSIONS[2])
 
 
-def country(seed: int, mean: float, departments: int = 2, provinces: int = 3, districts: int = 4) -> Cells:
+def country(seed: int, mean: float, dimensions: tuple[Dimension, ...] = DIMENSIONS) -> Cells:
     """A made-up country of few persons for each district and type."""
+    departments, provinces, districts = 2, 3, 4
     codes = [
         ("PE", f"{a}", f"{a}{b}", f"{a}{b}{c}")
         for a in range(departments)
@@ -30,8 +33,9 @@ def country(seed: int, mean: float, departments: int = 2, provinces: int = 3, di
         for c in range(districts)
     ]
     draw = np.random.default_rng(seed)
-    size = draw.gamma(0.8, 1.25, (len(codes), 1, 1, 1)) * draw.gamma(0.5, 2.0, (1, 2, 3, 2))
-    return Cells(Places.of(codes, LEVELS), DIMENSIONS, draw.poisson(mean * size))
+    sizes = tuple(len(d.categories) for d in dimensions)
+    size = draw.gamma(0.8, 1.25, (len(codes), 1, 1, 1)) * draw.gamma(0.5, 2.0, (1, *sizes))
+    return Cells(Places.of(codes, LEVELS), dimensions, draw.poisson(mean * size))
 
 
 def laid(cells: Cells, policy: Policy) -> tuple[Lattice, np.ndarray]:
@@ -47,10 +51,13 @@ def begin(lattice: Lattice, marks: np.ndarray, place: int) -> Walk | Crossing:
     return Crossing.begin(Region.of(Swaps(lattice), marks, group), place)
 
 
+@pytest.mark.parametrize("dimensions", [DIMENSIONS, TREES], ids=["flat", "trees"])
 @pytest.mark.parametrize("crosses", [(3, 3, 2, 1), (3, 2, 1, 0), (2, 1, 1, 1)])
 @pytest.mark.parametrize("seed", range(4))
-def test_every_table_on_a_walk_is_possible_and_every_step_is_small(seed: int, crosses: tuple[int, ...]):
-    lattice, marks = laid(country(seed, 3.0), Policy(5, crosses, dominance=2.0))
+def test_every_table_on_a_walk_is_possible_and_every_step_is_small(
+    seed: int, crosses: tuple[int, ...], dimensions: tuple[Dimension, ...]
+):
+    lattice, marks = laid(country(seed, 3.0, dimensions), Policy(5, crosses, dominance=2.0))
     draw = np.random.default_rng(seed)
     unshown = [(g, c) for g, c in np.argwhere(marks > 0).tolist() if g]
     moved = 0
@@ -75,10 +82,13 @@ def test_every_table_on_a_walk_is_possible_and_every_step_is_small(seed: int, cr
     assert moved > 20  # walks do go somewhere
 
 
+@pytest.mark.parametrize("dimensions", [DIMENSIONS, TREES], ids=["flat", "trees"])
 @pytest.mark.parametrize("seed", range(3))
-def test_a_single_exchange_changes_no_cell_by_more_than_one(seed: int, monkeypatch: pytest.MonkeyPatch):
+def test_a_single_exchange_changes_no_cell_by_more_than_one(
+    seed: int, dimensions: tuple[Dimension, ...], monkeypatch: pytest.MonkeyPatch
+):
     """The whole values between a walk's ends are possible because of this, so each unit is laid alone and looked at."""
-    lattice, marks = laid(country(seed, 3.0), Policy(5, (3, 3, 2, 1), dominance=2.0))
+    lattice, marks = laid(country(seed, 3.0, dimensions), Policy(5, (3, 3, 2, 1), dominance=2.0))
     seen = []
     whole = Walk._exchange
 
@@ -110,8 +120,9 @@ def test_where_only_totals_are_shown_below_shares_of_the_place_above_prove_cells
     assert attack(Published.of(safe), cells, policy.threshold) == ()
 
 
+@pytest.mark.parametrize("dimensions", [DIMENSIONS, TREES], ids=["flat", "trees"])
 @pytest.mark.parametrize("mean", [1.0, 6.0])
-def test_an_attack_finds_nothing_where_a_district_shows_one_cross(mean: float):
-    cells, policy = country(11, mean), Policy(5, (3, 3, 2, 1), dominance=2.0)
+def test_an_attack_finds_nothing_where_a_district_shows_one_cross(mean: float, dimensions: tuple[Dimension, ...]):
+    cells, policy = country(11, mean, dimensions), Policy(5, (3, 3, 2, 1), dominance=2.0)
     safe = protect(cells, policy)
     assert attack(Published.of(safe), cells, policy.threshold) == ()

@@ -96,7 +96,7 @@ def test_the_tables_that_are_replayed_are_all_that_agree(counts):
     safe = protect(cells, Policy(THRESHOLD, (2, 2), dominance=2.0))
     found = agreeing(safe, most=300)
     if found is not None:
-        assert {add_margins(t, cells.places).tobytes() for t in found} == {
+        assert {add_margins(t, cells.places, cells.dimensions).tobytes() for t in found} == {
             t.tobytes() for t in every_table(safe, int(counts.sum()))
         }
         assert any((t == counts).all() for t in found)

@@ -71,12 +71,13 @@ def safe(
 ) -> SafeCells:
     """Safe cells of districts × (hombre, mujer); `marks` by (row in the tree of places, column)."""
     places = gazetteer.tree()
-    values = add_margins(np.array(counts, dtype=np.int64), places)
+    sexes = (Dimension("sexo", ("hombre", "mujer")),)
+    values = add_margins(np.array(counts, dtype=np.int64), places, sexes)
     held = np.zeros(values.shape, dtype=np.uint8)
     for cell, mark in (marks or {}).items():
         held[cell] = mark
     values = np.where(held == Mark.SHOWN, values, -1)
-    return SafeCells(places, (Dimension("sexo", ("hombre", "mujer")),), values, held, threshold)
+    return SafeCells(places, sexes, values, held, threshold)
 
 
 def delivered(cube: Cube, programme: Programme, cells: SafeCells) -> ProgrammeTable:

@@ -43,7 +43,7 @@ MARKS = st.sampled_from([Mark.SHOWN, Mark.SHOWN, Mark.WITHHELD, Mark.BELOW, Mark
 def safe(counts, marks=None, dimensions=BY_SITUATION) -> SafeCells:
     """Safe cells of the three districts, marked as told (all shown where nothing is)."""
     places = ex.GAZETTEER.tree()
-    values = add_margins(np.array(counts, dtype=np.int64), places)
+    values = add_margins(np.array(counts, dtype=np.int64), places, dimensions)
     held = np.zeros(values.shape, dtype=np.uint8) if marks is None else np.array(marks, dtype=np.uint8)
     return SafeCells(places, dimensions, np.where(held == Mark.SHOWN, values, -1), held, 5)
 
@@ -170,8 +170,8 @@ def test_a_rate_is_shown_where_all_its_cells_are_and_is_what_they_say(counts, ma
     users = safe([row[:4] for row in counts], [row[:5] for row in marks])
     left = safe([row[4] for row in counts], [row[5] for row in marks], ())
     what = contents(users, left, certified=False)
-    true = add_margins(np.array([row[:4] for row in counts]), ex.GAZETTEER.tree())
-    beside = add_margins(np.array([row[4] for row in counts]), ex.GAZETTEER.tree())
+    true = add_margins(np.array([row[:4] for row in counts]), ex.GAZETTEER.tree(), BY_SITUATION)
+    beside = add_margins(np.array([row[4] for row in counts]), ex.GAZETTEER.tree(), ())
     expected: dict[str, dict] = {level: {} for level in LEVELS}
     for place, code in enumerate(ex.GAZETTEER.tree().codes):
         count = {

@@ -200,6 +200,138 @@ def test_what_else_is_known_is_put_in_and_found(given):
     assert [(f["cell"]["place"], f["low"], f["high"]) for f in json.loads(found.output)["found"]] == [("A", 2, 2)]
 
 
+# --- several trees ---------------------------------------------------------------------------------------------------
+
+AGES = """code,parent,level
+Todas,,todas
+menor,Todas,grupo
+adulta,Todas,grupo
+mayor,Todas,grupo
+0-5,menor,banda
+6-17,menor,banda
+18-29,adulta,banda
+30-59,adulta,banda
+"""
+GROUP = {"0-5": "menor", "6-17": "menor", "18-29": "adulta", "30-59": "adulta", "mayor": "mayor"}  # no band of its own
+BY_TREES = SPEC.replace('column = "edad"\ntotal = "Total"', 'column = "edad"\nhierarchy = "edad.csv"')
+
+
+def by_trees(seed: int = 1) -> dict[tuple[str, str, str], int]:
+    """Inner counts by places, sex and bands of age."""
+    rng = np.random.default_rng(seed)
+    return {
+        (place, sex, age): int(rng.poisson((i + 1) * (0.6 if age == "0-5" else 4)))
+        for i, place in enumerate(DISTRICTS)
+        for sex in ("H", "M")
+        for age in GROUP
+    }
+
+
+def counted_in(one: tuple[str, ...], cell: tuple[str, ...]) -> bool:
+    """Whether an inner cell is counted in a cell."""
+    place, sex, age = cell
+    return one[0].startswith(place) and sex in ("Total", one[1]) and age in ("Todas", one[2], GROUP[one[2]])
+
+
+@pytest.fixture
+def trees(given: Path) -> Path:
+    (given / "spec.toml").write_text(BY_TREES, encoding="utf-8")
+    (given / "edad.csv").write_text(AGES, encoding="utf-8")
+    rows = [(*cell, count) for cell, count in by_trees().items() if count]
+    write_rows(given / "table.csv", [("lugar", "sexo", "edad", "n"), *rows])
+    return given
+
+
+def test_a_table_of_two_trees_is_protected_proven_and_stands_an_attack(trees):
+    assert protect(trees).exit_code == 0
+    out, true = trees / "out", by_trees()
+    shown = cells(out)
+    assert {age for _, _, age in shown} == {*GROUP, *GROUP.values(), "Todas"}
+    for cell, (value, mark) in shown.items():
+        count = sum(n for one, n in true.items() if counted_in(one, cell))
+        assert value == (str(count) if not mark else "")
+        assert not (value and 0 < count < 5)
+    for place, sex, age in shown:
+        if GROUP.get(age, age) != age and shown.get((place, sex, GROUP[age]), ("", ""))[1]:
+            assert shown[place, sex, age][1] == "d"  # nothing is shown below a group that is not
+    assert any(mark == "c" and age in ("menor", "adulta") for (_, _, age), (_, mark) in shown.items())
+    checked = rnu("verify", out, "--json")
+    assert checked.exit_code == 0
+    told = json.loads(checked.output)
+    assert told["proven"] > 0
+    assert told["unshown_proven"] > 0
+    assert rnu("attack", out).exit_code == 0
+
+
+def test_a_group_that_is_known_from_elsewhere_is_put_in(trees):
+    protect(trees)
+    shown, true = cells(trees / "out"), by_trees()
+    place, sex, age = next(c for c, (_, mark) in shown.items() if mark == "c" and c[2] in ("menor", "adulta"))
+    count = sum(n for one, n in true.items() if counted_in(one, (place, sex, age)))
+    write_rows(trees / "known.csv", [("lugar", "sexo", "edad", "n"), (place, sex, age, count)])
+    found = rnu("attack", trees / "out", "--known", trees / "known.csv", "--json")
+    assert found.exit_code in (0, 1)
+    assert "agree" not in found.stderr
+    write_rows(trees / "known.csv", [("lugar", "sexo", "edad", "n"), (place, sex, "nadie", count)])
+    assert "'nadie'" in rnu("attack", trees / "out", "--known", trees / "known.csv").stderr
+
+
+def test_totals_of_groups_are_checked_and_the_line_is_named(trees):
+    true = by_trees()
+    rows = [("lugar", "sexo", "edad", "n"), *((*cell, count) for cell, count in true.items())]
+    young = sum(n for one, n in true.items() if counted_in(one, ("1801", "H", "menor")))
+    write_rows(trees / "table.csv", [*rows, ("1801", "H", "menor", young)])
+    assert protect(trees).exit_code == 0
+    write_rows(trees / "table.csv", [*rows, ("1801", "H", "menor", young + 1)])
+    wrong = protect(trees, "wrong")
+    assert wrong.exit_code == 2
+    assert f"a total is {young + 1}, and what it sums up is {young}" in wrong.stderr
+    assert f"line {len(rows) + 1}" in wrong.stderr
+
+
+def test_a_group_that_must_be_shown_is_shown(trees):
+    (trees / "spec.toml").write_text(f'{BY_TREES}\n[[show]]\nlugar = "180103"\nedad = "adulta"\n', encoding="utf-8")
+    assert protect(trees).exit_code == 0
+    assert cells(trees / "out")["180103", "Total", "adulta"][1] == ""
+
+
+def test_a_tree_stands_alone_and_trees_stand_in_any_order(trees):
+    alone = 'count = "n"\nthreshold = 5\n[[dimension]]\ncolumn = "edad"\nhierarchy = "edad.csv"\n'
+    (trees / "spec.toml").write_text(alone, encoding="utf-8")
+    write_rows(trees / "table.csv", [("edad", "n"), ("0-5", 2), ("6-17", 8), ("18-29", 7), ("30-59", 9), ("mayor", 6)])
+    assert protect(trees).exit_code == 0
+    assert rnu("verify", trees / "out").exit_code == 0
+    sex, age = '[[dimension]]\ncolumn = "sexo"\ntotal = "Total"\n', alone[alone.index("[[") :]
+    place = '[[dimension]]\ncolumn = "lugar"\nhierarchy = "lugar.csv"\n'
+    (trees / "spec.toml").write_text(f'count = "n"\nthreshold = 5\n{sex}{age}{place}[crosses]\nbanda = 1\n', "utf-8")
+    rows = [(*cell, count) for cell, count in by_trees().items() if count]
+    write_rows(trees / "table.csv", [("lugar", "sexo", "edad", "n"), *rows])
+    assert protect(trees, "other").exit_code == 0  # the first tree is the ages now
+    assert rnu("verify", trees / "other").exit_code == 0
+    bands = {age for age, group in GROUP.items() if age != group}
+    assert not any(a in bands and s != "Total" and p != "18" for p, s, a in cells(trees / "other"))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("edad.csv", "18-29,adulta", "18-29,adultas", "line 8"),
+        ("edad.csv", "menor,Todas,", "menor,0-5,", "above itself"),
+        ("edad.csv", "mayor,Todas", "mayor,", "one root, this has 2"),
+        ("edad.csv", "mayor,Todas,grupo", "total,Todas,grupo", "'total' is a code of 'edad' below its total"),
+        ("edad.csv", AGES[AGES.index("menor") :], "", "no code but its root"),
+        ("table.csv", ",mayor,", ",vieja,", "'vieja' is no code of 'edad'"),
+        ("spec.toml", "distrito = 1", "banda = 1", "no level 'banda'"),
+    ],
+)
+def test_a_wrong_second_tree_is_told(trees, file, old, new, said):
+    path = trees / file
+    path.write_text(path.read_text("utf-8").replace(old, new, 1), encoding="utf-8")
+    wrong = protect(trees)
+    assert wrong.exit_code == 2
+    assert said in wrong.stderr
+
+
 # --- what a check must refuse ----------------------------------------------------------------------------------------
 
 
@@ -293,11 +425,11 @@ def test_a_wrong_line_is_named(given, row, said):
         ("spec.toml", "threshold = 5", "treshold = 5", "did you mean 'threshold'"),
         ("spec.toml", 'count = "n"', 'count = "personas"', "no column 'personas'"),
         ("spec.toml", 'column = "edad"', 'column = "sexo"', "same column"),
+        ("spec.toml", 'column = "edad"', 'column = "mark"', "column of marks"),
         ("spec.toml", "distrito = 1", "distritos = 1", "no level 'distritos'"),
         ("spec.toml", "distrito = 1", "provincia = 1\ndistrito = 2", "from 0 to 1 crosses"),
         ("spec.toml", 'hierarchy = "lugar.csv"', 'hierarchy = "nada.csv"', "cannot be read"),
         ("spec.toml", 'hierarchy = "lugar.csv"', "", "either `hierarchy` or `total`"),
-        ("spec.toml", 'column = "edad"\ntotal = "Total"', 'column = "edad"\nhierarchy = "lugar.csv"', "one tree"),
     ],
 )
 def test_a_wrong_tree_or_spec_is_told(given, file, old, new, said):
@@ -306,6 +438,20 @@ def test_a_wrong_tree_or_spec_is_told(given, file, old, new, said):
     wrong = protect(given)
     assert wrong.exit_code == 2
     assert said in wrong.stderr
+
+
+def test_a_column_of_the_name_that_a_row_has_for_its_count_is_told(given):
+    spec = 'count = "personas"\nthreshold = 5\n' + "".join(
+        f'[[dimension]]\ncolumn = "{column}"\ntotal = "Total"\n' for column in ("place", "n")
+    )
+    (given / "spec.toml").write_text(spec, encoding="utf-8")
+    write_rows(given / "table.csv", [("place", "n", "personas"), ("A", "x", 20), ("B", "y", 30)])
+    wrong = protect(given)
+    assert wrong.exit_code == 2
+    assert "can be called 'n'" in wrong.stderr
+    (given / "spec.toml").write_text(spec.replace('"n"', '"sexo"'), encoding="utf-8")
+    write_rows(given / "table.csv", [("place", "sexo", "personas"), ("A", "x", 20), ("B", "y", 30)])
+    assert protect(given).exit_code == 0
 
 
 def test_a_table_of_three_persons_cannot_be_protected(given):

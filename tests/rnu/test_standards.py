@@ -177,6 +177,7 @@ def test_a_schema_over_all_periods_knows_columns_and_values_that_only_older_ones
 
 def _by_three_sexes():
     places = ex.GAZETTEER.tree()
-    values = add_margins(np.array([[20, 31, 9]] * 3, dtype=np.int64), places)
+    sexes = (Dimension("sexo", ("hombre", "mujer", "otro")),)
+    values = add_margins(np.array([[20, 31, 9]] * 3, dtype=np.int64), places, sexes)
     held = np.zeros(values.shape, dtype=np.uint8)
-    return SafeCells(places, (Dimension("sexo", ("hombre", "mujer", "otro")),), values, held, 5)
+    return SafeCells(places, sexes, values, held, 5)
