@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from anonymize.tables import CellRef
 
 # programmes whose overlaps are protected together: kinds are sets of them, twice as many with each more
@@ -23,3 +26,5 @@ class Policy:
     structural: Mapping[str, frozenset[str]] = field(default_factory=dict)  # dimension -> categories imposed by a rule
     must_show: tuple[CellRef, ...] = ()  # cells that must not be withheld
     broken_down: tuple[frozenset[str], ...] = ()  # per level, root first: dimensions broken down there; (): any
+    # public figures, shaped as the counts: withholding a cell costs what they say; None: the counts' order of magnitude
+    weights: NDArray[np.int64] | None = field(default=None, repr=False, compare=False)

@@ -84,7 +84,8 @@ def protect(cells: Cells, policy: Policy, exposed: Collection[CellRef] = (), key
 
     `exposed` are cells that an attack brought to light in spite of it, for instance with figures that this table does
     not know of: for each, as often as it is named, the finest cross in its way is dropped.
-    With a secret `key` the choice of what is withheld hangs on it, so that nobody can replay it.
+    What a cell costs is said by the policy's public weights, else by the order of magnitude of its count; with a secret
+    `key` the choice of what is withheld hangs on it as well (see `protection.prices`).
     Raises Unprotectable if not even the nation's total can stand, or a cell that the policy must show can't, naming it;
     BadCells if the policy is no design.
 
@@ -106,7 +107,7 @@ def protect(cells: Cells, policy: Policy, exposed: Collection[CellRef] = (), key
     for ref in exposed:
         design = _coarser(lattice, design, *lattice.find(ref))
     tables: tuple[list[Change], list[Change]] = ([], [])
-    alone = prices(lattice, key)
+    alone = prices(lattice, policy, key)
     must_show = [lattice.find(ref) for ref in policy.must_show]
     for cell in must_show:
         alone[cell] = PLENTY

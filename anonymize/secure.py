@@ -1,4 +1,7 @@
-"""Protect, attack and prove by turns until the attack finds nothing and every cell at risk has its public proof."""
+"""Protect, attack and prove by turns until the attack finds nothing and every cell at risk has its public proof.
+
+Protection comes with a replay of itself where that can be tried (see `anonymize.replay`).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from anonymize.attack import Published, attack
 from anonymize.certificate import Certificate, certify, check
 from anonymize.errors import Unprotectable
 from anonymize.policy import Policy
-from anonymize.protect import ProtectionFacts, facts, protect
+from anonymize.protect import ProtectionFacts, facts
+from anonymize.replay import protect_unreplayed
 from anonymize.tables import CellRef, Cells, SafeCells, indices_of
 
 ROUNDS = 8  # of coarsening what an attack found or no proof was found for, before the table is refused
@@ -45,7 +49,7 @@ def secure(table: Cells, policy: Policy, exposed: tuple[CellRef, ...] = (), key:
     safe cells alone. Raises Unprotectable if it does not end, or if no whole certificate is found.
     """
     for rounds in range(1, ROUNDS + 1):
-        safe = protect(table, policy, exposed, key)
+        safe, exposed = protect_unreplayed(table, policy, exposed, key)
         found = tuple(f.cell for f in attack(Published.of(safe), table, policy.threshold))
         if not found:
             certificate = certify(safe)

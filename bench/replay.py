@@ -7,11 +7,16 @@ agrees with what was published is written down, and protected in its turn. Those
 *survive*: the values that a cell at risk has in them are what somebody must hold for possible who replays the method.
 A publication with which more than `--most` tables agree is left out: the tight ones are looked at.
 
+Protected is in two ways: by `anonymize.protect` alone, and as a release is (`anonymize.replay`), with a replay of its
+own and coarsening where that leaves too few values. The second replays more tables than it coarsens: a table that comes
+out otherwise at the first try is struck out, though coarsening might bring it back, so that at least as many values
+survive as are printed.
+
 Without a key one replay decides. With a secret key nobody knows which one to replay: a table survives if some key
-gives the published bytes. `--keys` of them are drawn, so that at least as many values survive as are printed. How many
-of the drawn keys give the bytes weighs a table: that is what the bytes say for it, all tables being held for equally
-likely beforehand. From the weights comes how sure somebody may be of a cell's likeliest value. Adds a line to
-bench/results.jsonl.
+gives the published bytes, the true one or one of `--keys` drawn ones, so that again at least as many values survive as
+are printed. How many of the drawn keys give the bytes weighs a table: that is what the bytes say for it, all tables
+being held for equally likely beforehand. From the weights comes how sure somebody may be of a cell's likeliest value.
+Adds a line to bench/results.jsonl.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ import argparse
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -28,9 +33,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from anonymize.errors import Unprotectable
 from anonymize.policy import Policy
-from anonymize.protect import protect
-from anonymize.tables import Cells, Dimension, Mark, Places, SafeCells, add_margins
+from anonymize.protect import facts, protect
+from anonymize.replay import ENOUGH, agreeing, comes_out, narrow, protect_unreplayed, same, with_margins
+from anonymize.tables import CellRef, Cells, Dimension, Places, SafeCells
 
 HERE = Path(__file__).parent
 DIMENSIONS = (Dimension("sexo", ("hombre", "mujer")), Dimension("edad", ("joven", "mayor")))
@@ -39,8 +46,7 @@ MEANS = (1.0, 3.0, 6.0)  # persons in an inner cell; each place has one of them
 THRESHOLDS = (3, 5)
 DESIGNS = ((2, 2), (2, 1))
 MOST = 400  # tables that agree with one publication; where there are more, it is left out, and counted
-STEPS = 2_000_000  # of writing tables down, before there count as being too many
-ENOUGH = 3  # values, as the aim is
+STEPS = 1_000_000  # of writing tables down, before there count as being too many: five times what protection tries
 
 Ints = NDArray[np.int64]
 
@@ -51,6 +57,9 @@ class Found:
 
     tables: int = 0
     left_out: int = 0  # too many tables agree
+    coarsened: int = 0  # tables, for what a replay told; of all
+    value: int = 0  # persons in the cells of the design, of all tables
+    unshown: int = 0
     values: Counter[int] = field(default_factory=Counter)  # how many values survive -> cells
     small: Counter[int] = field(default_factory=Counter)  # how many values from 1 to the threshold survive -> cells
     agreeing: Counter[int] = field(default_factory=Counter)  # how many values agree with what is published -> cells
@@ -62,6 +71,8 @@ class Found:
         return {
             "tables": self.tables,
             "left_out": self.left_out,
+            "coarsened": self.coarsened,
+            "value_unshown": round(self.unshown / max(self.value, 1), 4),
             "cells_at_risk": sum(self.values.values()),
             "enough_values": round(sum(n for v, n in self.values.items() if v >= ENOUGH) / cells, 4),
             "enough_small": round(sum(n for v, n in self.small.items() if v >= ENOUGH) / cells, 4),
@@ -94,101 +105,70 @@ def as_cells(counts: Ints) -> Cells:
     return Cells(tree, DIMENSIONS, counts)
 
 
-# --- every table that agrees -----------------------------------------------------------------------------------------
-
-
-def agreeing(safe: SafeCells, most: int) -> list[Ints] | None:
-    """Every table of whole counts that agrees with what is published; None if there are too many."""
-    shape = (len(safe.places.leaves), *(len(d.categories) for d in safe.dimensions))
-    sums, marks = sums_of(safe.places, safe.dimensions), safe.marks.reshape(-1)
-    shown, withheld = sums[marks == Mark.SHOWN], sums[marks == Mark.WITHHELD]
-    found: list[Ints] = []
-    for number, table in enumerate(_tables(shown, withheld, safe.values.reshape(-1)[marks == Mark.SHOWN])):
-        if number >= most or table is None:
-            return None
-        found.append(table.reshape(shape))
-    return found
-
-
-def sums_of(places: Places, dimensions: Sequence[Dimension]) -> Ints:
-    """(cells, unknowns) which inner counts each cell sums up."""
-    shape = (len(places.leaves), *(len(d.categories) for d in dimensions))
-    unit = np.eye(int(np.prod(shape)), dtype=np.int64).reshape(-1, *shape)
-    return np.stack([add_margins(one, places, dimensions).reshape(-1) for one in unit]).T
-
-
-def _tables(shown: Ints, withheld: Ints, total: Ints) -> Iterator[Ints | None]:
-    """Tables that agree, count by count: no more than any sum leaves, all that it leaves where it ends.
-
-    The last one is None if it took too many steps.
-    """
-    unknowns = shown.shape[1]
-    inside = [np.flatnonzero(shown[:, at]).tolist() for at in range(unknowns)]
-    last = [int(np.flatnonzero(row)[-1]) for row in shown]
-    ending = [[row for row in inside[at] if last[row] == at] for at in range(unknowns)]
-    least = [int((withheld[withheld.sum(axis=1) == 1][:, at] == 1).any()) for at in range(unknowns)]
-    need = [[sum(least[j] for j in range(at + 1, unknowns) if row[j]) for row in shown] for at in range(unknowns)]
-    left, table, steps = total.tolist(), [0] * unknowns, 0
-
-    def fill(at: int) -> Iterator[Ints | None]:
-        nonlocal steps
-        if at == unknowns:
-            made = np.array(table, dtype=np.int64)
-            if (withheld @ made >= 1).all():
-                yield made
-            return
-        most = min(left[row] - need[at][row] for row in inside[at])
-        exact = {left[row] for row in ending[at]}
-        counts = range(least[at], most + 1) if not exact else [c for c in exact if least[at] <= c <= most]
-        for count in counts if len(exact) < 2 else ():
-            steps += 1
-            if steps > STEPS:
-                yield None
-                return
-            table[at] = count
-            for row in inside[at]:
-                left[row] -= count
-            yield from fill(at + 1)
-            for row in inside[at]:
-                left[row] += count
-
-    return fill(0)
-
-
 # --- the replay ------------------------------------------------------------------------------------------------------
 
 
-def replay(cells: Cells, policy: Policy, secret: bytes, tried: tuple[bytes, ...], most: int, found: Found) -> None:
+def replay(
+    cells: Cells, policy: Policy, secret: bytes, tried: tuple[bytes, ...], as_released: bool, most: int, found: Found
+) -> None:
     """Protect a table, protect every table that agrees, and take down which values survive."""
-    safe = protect(cells, policy, key=secret)
-    tables = agreeing(safe, most)
+    safe, exposed = (
+        protect_unreplayed(cells, policy, key=secret) if as_released else (protect(cells, policy, key=secret), ())
+    )
+    levels = facts(cells, policy, safe).levels
+    found.coarsened += bool(exposed)
+    found.value += sum(level.value for level in levels)
+    found.unshown += sum(level.value_unshown for level in levels)
+    tables = agreeing(safe, most, STEPS)
     if tables is None:
         found.left_out += 1
         return
     found.tables += 1
-    every = np.stack([add_margins(table, cells.places, cells.dimensions) for table in tables])
-    weight = np.array([_same(table, policy, safe, tried) for table in tables])
+    every = with_margins(safe, tables)
+    drawn = sum(_come_out(tables, every, policy, safe, exposed, key, as_released) for key in tried)
+    alive = drawn + _come_out(tables, every, policy, safe, exposed, secret, as_released) > 0
+    weight = drawn.astype(np.float64)
     values = cells.with_margins()
     for at in np.argwhere((values > 0) & (values < policy.threshold)).tolist():
         of = every[(slice(None), *at)]
-        own = int(values[tuple(at)])
-        by_value = {int(v): float(weight[of == v].sum()) for v in np.unique(of)}
-        found.agreeing[len(by_value)] += 1
-        alive = {v for v, w in by_value.items() if w} | {own}
-        found.values[len(alive)] += 1
-        found.small[sum(1 <= v <= policy.threshold for v in alive)] += 1
+        left = {*of[alive].tolist(), int(values[tuple(at)])}
+        found.agreeing[len(np.unique(of))] += 1
+        found.values[len(left)] += 1
+        found.small[sum(1 <= v <= policy.threshold for v in left)] += 1
         if weight.any():
-            found.surest.append(max(by_value.values()) / float(weight.sum()))
+            likely = max(float(weight[of == v].sum()) for v in np.unique(of))
+            found.surest.append(likely / float(weight.sum()))
 
 
-def _same(table: Ints, policy: Policy, safe: SafeCells, tried: tuple[bytes, ...]) -> int:
-    """How many of some keys give the published bytes for a table."""
-    made = (protect(as_cells(table), policy, key=key) for key in tried)
-    return sum(bool((m.marks == safe.marks).all() and (m.values == safe.values).all()) for m in made)
+def _come_out(
+    tables: list[Ints],
+    every: Ints,
+    policy: Policy,
+    safe: SafeCells,
+    exposed: tuple[CellRef, ...],
+    key: bytes,
+    as_released: bool,
+) -> Ints:
+    """For each table, 1 if a key gives the published bytes for it, else 0."""
+    if exposed:
+        made = (_again(table, policy, safe, key) for table in tables)
+        return np.array([one is not None and same(one, safe) for one in made], dtype=np.int64)
+    out = np.array([comes_out(table, safe, policy, (), key) for table in tables], dtype=np.int64)
+    if as_released and out.any() and agreeing(safe) is not None and narrow(every[out > 0], policy.threshold).any():
+        return np.zeros_like(out)  # with this key all of them would have been coarsened
+    return out
+
+
+def _again(table: Ints, policy: Policy, safe: SafeCells, key: bytes) -> SafeCells | None:
+    """What becomes of a table as a release is protected; None if nothing."""
+    try:
+        return protect_unreplayed(Cells(safe.places, safe.dimensions, table), policy, key=key)[0]
+    except Unprotectable:
+        return None
 
 
 def main() -> None:
-    """Replay a family without and with a secret key, and print how many values survive for each cell at risk."""
+    """Replay a family in three ways, and print how many values survive for each cell at risk."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=int, default=80)
     parser.add_argument("--keys", type=int, default=4, help="keys that are drawn for each table")
@@ -196,13 +176,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=5)
     given = parser.parse_args()
     result: dict[str, object] = {"on": date.today().isoformat(), "replay": vars(given)}
-    for name in ("without_key", "with_key"):
+    for name in ("protect_without_key", "release_without_key", "release_with_key"):
         began, found = time.perf_counter(), Found()
         for number, (cells, policy) in enumerate(family(given.seed, given.tables)):
-            keyed = name == "with_key"
+            keyed = name == "release_with_key"
             secret = b"secret %d" % number if keyed else b""
             tried = tuple(b"tried %d %d" % (number, i) for i in range(given.keys)) if keyed else (b"",)
-            replay(cells, policy, secret, tried, given.most, found)
+            replay(cells, policy, secret, tried, name.startswith("release"), given.most, found)
         result[name] = found.told() | {"seconds": round(time.perf_counter() - began, 1)}
         print(name, json.dumps(result[name]), flush=True)
     with (HERE / "results.jsonl").open("a", encoding="utf-8") as out:

@@ -552,12 +552,15 @@ class Settings:
             return {}
         try:
             with self.population.open(encoding="utf-8-sig", newline="") as file:
-                return {row["ubigeo"]: int(row["poblacion"]) for row in csv.DictReader(file)}
+                found = {row["ubigeo"]: int(row["poblacion"]) for row in csv.DictReader(file)}
+            if min(found.values(), default=0) < 0:
+                raise ValueError
+            return found
         except (OSError, KeyError, ValueError, TypeError) as error:
             raise SettingsError(
                 "the population file cannot be read",
                 where=f"config/cubes.toml: population = {self.population.name}",
-                remedy="a CSV with columns ubigeo and poblacion (whole numbers), both in every row",
+                remedy="a CSV with columns ubigeo and poblacion (whole numbers, 0 or more), both in every row",
             ) from error
 
     @property

@@ -37,6 +37,7 @@ class Spec:
     dimension: tuple[SpecDimension, ...]
     show: tuple[dict[str, str], ...] = ()  # cells that must not be withheld: column -> code; its total if not named
     crosses: dict[str, int] = field(default_factory=dict)  # level of the first tree -> most others crossed there
+    weight: str = ""  # a column with a public figure for each inner cell: what withholding it costs
     __pydantic_config__ = STRICT
 
 
@@ -48,7 +49,7 @@ def read_spec(path: Path) -> Spec:
         raise SettingsError(f"a threshold is from {LEAST} to {MOST}", where=f"{where}: threshold")
     if not spec.dimension:
         raise SettingsError("a table has at least one dimension", where=where, remedy="add a [[dimension]]")
-    names = [spec.count, *(d.column for d in spec.dimension)]
+    names = [spec.count, *(d.column for d in spec.dimension), *([spec.weight] if spec.weight else [])]
     if len(set(names)) < len(names):
         raise SettingsError("two keys name the same column", where=where)
     if MARK in names:

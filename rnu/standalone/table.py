@@ -28,11 +28,16 @@ class Table:
     axes: tuple[Axis, ...]
     crosses: tuple[int, ...]  # by level of the first dimension
     counts: NDArray[np.int64]  # (lowest codes of each dimension …)
+    weights: NDArray[np.int64] | None = None  # same shape: public figures, where the spec names a column of them
 
     def cells(self) -> Cells:
         """In the terms of `anonymize`: a branch of the first tree that ends early goes on as its own only child."""
         tree = self.axes[0].tree
         return Cells(places(tree), dimensions(self.axes), self.counts[lowest(tree)])
+
+    def policy_weights(self) -> NDArray[np.int64] | None:
+        """The public figures in the order of `cells`."""
+        return None if self.weights is None else self.weights[lowest(self.axes[0].tree)]
 
 
 def read_table(path: Path, spec: Spec, spec_path: Path) -> Table:
@@ -47,7 +52,8 @@ def read_table(path: Path, spec: Spec, spec_path: Path) -> Table:
     given = _given(rows, axes, path)
     table = _table(spec, tuple(axes[i] for i in order), {tuple(k[i] for i in order): v for k, v in given.items()}, path)
     shown = crosses(spec, table.axes[0].tree, len(table.axes) - 1, str(spec_path))
-    return Table(spec, table.axes, shown, table.counts)
+    weights = _weights(spec, table.axes, path) if spec.weight else None
+    return Table(spec, table.axes, shown, table.counts, weights)
 
 
 def _given(
@@ -90,9 +96,21 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, 
         raise BadTable(f"the table cannot be read ({type(error).__name__})", where=str(path)) from error
 
 
-def _count(text: str, path: Path, line: int) -> int:
+def _weights(spec: Spec, axes: tuple[Axis, ...], path: Path) -> NDArray[np.int64]:
+    """The public figure of each inner cell; 0 where it has no row. Totals' own are their sums, and not looked at."""
+    inner = [{axis.tree.codes[code]: i for i, code in enumerate(axis.tree.lowest)} for axis in axes]
+    weights = np.zeros([len(one) for one in inner], dtype=np.int64)
+    for line, codes, text in _rows(path, [*(axis.column for axis in axes), spec.weight]):
+        if all(code in of for code, of in zip(codes, inner, strict=True)):
+            weights[tuple(of[code] for code, of in zip(codes, inner, strict=True))] = _count(text, path, line, "weight")
+    return weights
+
+
+def _count(text: str, path: Path, line: int, what: str = "count") -> int:
     if not text.isascii() or not text.isdigit() or int(text) > MOST_COUNT:
-        raise BadTable("a count is a whole number, 0 or more", where=f"{path}, line {line}", remedy="mend the count")
+        raise BadTable(
+            f"a {what} is a whole number, 0 or more", where=f"{path}, line {line}", remedy=f"mend the {what}"
+        )
     return int(text)
 
 

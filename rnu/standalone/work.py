@@ -42,7 +42,8 @@ def protect(table_path: Path, spec_path: Path, out: Path, key: bytes = b"") -> O
     """
     table = read_table(table_path, read_spec(spec_path), spec_path)
     shown = must_show(table.spec, table.axes, str(spec_path))
-    policy = Policy(table.spec.threshold, table.crosses, dominance=NEVER, must_show=shown)
+    weights = table.policy_weights()
+    policy = Policy(table.spec.threshold, table.crosses, dominance=NEVER, must_show=shown, weights=weights)
     with folder.new(out) as half:
         try:
             made = secure(table.cells(), policy, key=key)

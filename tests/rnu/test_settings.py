@@ -150,7 +150,7 @@ def test_a_foreign_key_to_anything_but_the_list_of_places_is_refused(home, key, 
     assert "schemas/rosters/pca.json" in caught.value.where
 
 
-@pytest.mark.parametrize("rows", ["010101", "010101,", "010101,doce", ""])
+@pytest.mark.parametrize("rows", ["010101", "010101,", "010101,doce", "010101,-1", ""])
 def test_a_population_file_that_cannot_be_read_is_told_at_once(home, rows):
     change(home, "cubes.toml", '# population = "poblacion.csv"', 'population = "poblacion.csv"')
     file = home / "config" / "poblacion.csv"

@@ -57,6 +57,16 @@ def write_rows(path: Path, rows: list[tuple[object, ...]]) -> None:
         csv.writer(file).writerows(rows)
 
 
+WEIGHED = """
+count = "n"
+threshold = 5
+weight = "antes"
+[[dimension]]
+column = "lugar"
+total = "Total"
+"""
+
+
 def counts(seed: int = 1) -> list[tuple[object, ...]]:
     rng = np.random.default_rng(seed)
     rows: list[tuple[object, ...]] = [("lugar", "sexo", "edad", "n")]
@@ -148,6 +158,29 @@ def test_a_key_is_private_and_long_enough(given):
     assert "16 bytes or more" in rnu(*words).stderr
     path.chmod(0o644)
     assert "chmod 600" in rnu(*words).stderr
+
+
+def test_what_is_withheld_hangs_on_public_weights_and_not_on_what_the_counts_are(given):
+    """Of three partners that are large enough the one with the least weight is withheld, whatever it counts."""
+    (given / "spec.toml").write_text(WEIGHED, encoding="utf-8")
+    withheld = []
+    for dear, cheap in ((90, 30), (30, 90)):
+        rows = [("lugar", "n", "antes"), ("a", 3, 5), ("b", dear, 80), ("c", 60, 70), ("d", cheap, 60)]
+        write_rows(given / "table.csv", rows)
+        out = given / f"out{dear}"
+        assert rnu("protect", given / "table.csv", "--spec", given / "spec.toml", "--out", out).exit_code == 0
+        with (out / "cells.csv").open(encoding="utf-8") as file:
+            withheld.append([r["lugar"] for r in csv.DictReader(file) if r["mark"] == "c"])
+    assert withheld == [["a", "d"], ["a", "d"]]
+
+
+def test_a_weight_that_is_no_figure_is_named_with_its_line(given):
+    (given / "spec.toml").write_text(WEIGHED, encoding="utf-8")
+    write_rows(given / "table.csv", [("lugar", "n", "antes"), ("a", 3, 5), ("b", 9, "poco")])
+    made = protect(given)
+    assert made.exit_code == 2
+    assert "a weight is a whole number" in made.stderr
+    assert "line 3" in made.stderr
 
 
 def test_public_files_say_nothing_that_the_cells_do_not(given):
