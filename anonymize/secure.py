@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anonymize.attack import Published, attack
+from anonymize.attack.singletons import Learned, learned
 from anonymize.certificate import Certificate, certify, check
 from anonymize.errors import Unprotectable
 from anonymize.policy import Policy
@@ -28,12 +29,14 @@ class Protected:
     certificate: Certificate
     facts: ProtectionFacts
     rounds: int  # of attack; 1 where the first found nothing
+    learned: tuple[Learned, ...]  # by somebody who knows to be alone in a cell: audited, and left
 
     def private(self) -> dict[str, Any]:
         """For the steward's own report."""
         return {
             "threshold": self.safe.threshold,
             "rounds": self.rounds,
+            "learned": [dataclasses.asdict(one) for one in self.learned],
             "levels": [
                 dataclasses.asdict(level) | {"share_unshown": level.share_unshown} for level in self.facts.levels
             ],
@@ -55,7 +58,9 @@ def secure(table: Cells, policy: Policy, exposed: tuple[CellRef, ...] = (), key:
             certificate = certify(safe)
             found = unproven(table, certificate, policy.threshold)
             if not found:
-                return Protected(safe, whole(safe, certificate), facts(table, policy, safe), rounds)
+                certificate = whole(safe, certificate)
+                alone = learned(Published.of(safe), table, policy.threshold)
+                return Protected(safe, certificate, facts(table, policy, safe), rounds, alone)
         exposed += found
     raise Unprotectable(f"after {ROUNDS} rounds an outsider could still work cells out, or they had no public proof")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -137,6 +137,7 @@ def _protection(protection: dict[str, Any]) -> list[str]:
             for level in table["levels"]
         ]
         out += [_dear(cell) for cell in table.get("dearest", ())[:MOST_DEAR]]
+        out += _learned(table.get("learned", ()))
         out += [
             f"    dropped: {'×'.join(d['cross']) or 'totals'} at {d['level']} in {d['place']} ({d['reason']})"
             for d in table["drops"]
@@ -144,12 +145,25 @@ def _protection(protection: dict[str, Any]) -> list[str]:
     return out
 
 
+def _learned(cells: Sequence[dict[str, Any]]) -> list[str]:
+    """What somebody learns who knows to be the only one in a cell."""
+    if not cells:
+        return []
+    some = ", ".join(f"{c['cell']['place']} {_broken_down(c['cell'])}" for c in cells[:MOST_DEAR])
+    more = ", …" if len(cells) > MOST_DEAR else ""
+    return [f"    cells at risk that give way to who knows to be alone in another: {len(cells):,} ({some}{more})"]
+
+
+def _broken_down(ref: dict[str, Any]) -> str:
+    return "×".join(c for c in ref["categories"] if c != TOTAL) or "total"
+
+
 def _dear(cell: dict[str, Any]) -> str:
     ref = cell["cell"]
-    broken = "×".join(c for c in ref["categories"] if c != TOTAL) or "total"
     why = "at risk" if cell["at_risk"] else "for others"
     below = f", with {cell['cells_below']:,} below it" if cell["cells_below"] else ""
-    return f"    dearest: {ref['level']} {ref['place']} {broken}, {why}{below}: {cell['value_unshown']:,} users unshown"
+    where = f"{ref['level']} {ref['place']} {_broken_down(ref)}"
+    return f"    dearest: {where}, {why}{below}: {cell['value_unshown']:,} users unshown"
 
 
 def _shown(value: int | str | None) -> str:

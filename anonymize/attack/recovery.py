@@ -45,14 +45,16 @@ def _determined(system: System, threshold: int) -> Iterator[tuple[CellRef, Ints,
         return
     noise = np.random.default_rng(0).standard_normal(len(system.columns))
     across = sparse.csr_array(matrix.T)
-    hidden = noise - across @ _solve(across, noise)
-    some = _solve(matrix, system.low[equations])
+    hidden = noise - across @ least_squares(across, noise)
+    some = least_squares(matrix, system.low[equations])
     for level, pattern, members, group, names in _margins(system):
         drift = np.bincount(group, hidden[members])
         value = np.bincount(group, some[members])
         for one in np.flatnonzero(np.abs(drift) < CLOSE):
             inside = members[group == one]
-            if round(value[one]) >= threshold or not _is_combination(across, inside):
+            wanted = np.zeros(len(system.columns))
+            wanted[inside] = 1
+            if round(value[one]) >= threshold or not is_combination(across, wanted):
                 continue
             yield _ref(level, pattern, names[one]), system.columns[inside], float(value[one])
 
@@ -86,14 +88,12 @@ def _ref(level: str, pattern: tuple[int, ...], name: tuple[str, ...]) -> CellRef
     return CellRef(level, name[0], tuple(next(nodes) if down else TOTAL for down in pattern))
 
 
-def _is_combination(across: sparse.csr_array, inside: Ints) -> bool:
-    """Whether the sum of some unknowns is a combination of equations, (unknowns, equations)."""
-    wanted = np.zeros(across.shape[0])
-    wanted[inside] = 1
-    return bool(np.abs(across @ _solve(across, wanted) - wanted).max() < CLOSE)
+def is_combination(across: sparse.csr_array, wanted: Floats) -> bool:
+    """Whether a weighted sum of unknowns is a combination of equations, (unknowns, equations)."""
+    return bool(np.abs(across @ least_squares(across, wanted) - wanted).max() < CLOSE)
 
 
-def _solve(matrix: sparse.csr_array, right: Floats) -> Floats:
+def least_squares(matrix: sparse.csr_array, right: Floats) -> Floats:
     """Least squares to machine precision."""
     found: Floats = lsmr(matrix, right, atol=1e-15, btol=1e-15, conlim=0, maxiter=20 * max(matrix.shape))[0]
     return found

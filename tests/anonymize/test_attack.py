@@ -16,6 +16,7 @@ import anonymize.attack
 from anonymize.attack import Published, at_risk, attack, program
 from anonymize.attack.intervals import intervals
 from anonymize.attack.recovery import recover
+from anonymize.attack.singletons import learned
 from anonymize.attack.system import System
 from anonymize.errors import BadCells
 from anonymize.tables import TOTAL, CellRef, Cells, Dimension, Mark, Places, SafeCells, add_margins
@@ -298,3 +299,54 @@ def test_rows_that_are_not_those_of_the_counts_are_refused():
     cells, others = table([[20, 9], [8, 7]], (SEX,)), table([[20, 9], [8, 6]], (SEX,))
     with pytest.raises(BadCells, match="not those of the counts"):
         attack(Published.of(careless(cells, [])), others, 5)
+
+
+# --- who is alone in a cell ------------------------------------------------------------------------------------------
+
+
+def test_who_is_alone_in_a_corner_of_a_box_learns_the_others():
+    cells = table([[1, 3, 9], [4, 20, 9], [9, 9, 9]], (Dimension("grupo", ("a", "b", "c")),))
+    safe = careless(cells, [(1, 0), (1, 1), (2, 0), (2, 1)])
+    one = CellRef("departamento", "00", ("a",))
+    assert not recover(System.of(Published.of(safe)), 5), "nobody else does"
+    assert {(f.cell.place, f.cell.categories[0], f.alone) for f in learned(Published.of(safe), cells, 5)} == {
+        ("00", "b", one),
+        ("01", "a", one),
+    }
+
+
+def test_nobody_learns_of_themselves_alone():
+    cells = table([[1, 0], [30, 20], [30, 20]], (SEX,))
+    safe = careless(cells, [(1, 0), (1, 2), (2, 0), (2, 2), (3, 0), (3, 2)])
+    assert learned(Published.of(safe), cells, 5) == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_what_one_person_learns_is_what_one_more_equation_gives(data):
+    """By ranks of small matrices, in which nothing is random."""
+    counts = data.draw(st.lists(st.integers(0, 7), min_size=12, max_size=12))
+    cells = table(np.array(counts).reshape(3, 2, 2).tolist(), (SEX, AGE))
+    every = [tuple(int(i) for i in at) for at in np.argwhere(cells.with_margins() > 0)]
+    withheld = data.draw(st.sets(st.sampled_from(every), max_size=14)) if every else set()
+    safe = careless(cells, sorted(withheld))
+    system = System.of(Published.of(safe)).knowing(inner(cells), 5)
+    known = system.matrix[system.low == system.high][:, system.columns].toarray()
+    refs = at_risk(cells, 5)
+    sums = system.sums(refs).toarray()
+    values = sums @ inner(cells)[system.columns]
+    expected = set()
+    for t, ref in enumerate(refs):
+        if rank(known, sums[t]) == rank(known):
+            continue
+        for s in range(len(refs)):
+            own = values[t] == 1 and (sums[t] * sums[s]).any()
+            tells = rank(known) < rank(known, sums[s]) == rank(known, sums[s], sums[t])
+            if values[s] == 1 and s != t and not own and tells:
+                expected.add(ref)
+    assert {f.cell for f in learned(Published.of(safe), cells, 5)} == expected
+
+
+def rank(*rows: np.ndarray) -> int:
+    stacked = np.vstack([np.atleast_2d(row) for row in rows])
+    return int(np.linalg.matrix_rank(stacked)) if stacked.size else 0
