@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from anonymize.errors import Unprotectable
 from anonymize.policy import Policy
 from anonymize.protect import protect
+from anonymize.protection.proofs import at_risk
 from anonymize.tables import CellRef, Cells, Mark, SafeCells, add_margins, names_of
 
 ENOUGH = 3  # values that each cell at risk keeps
@@ -56,19 +57,25 @@ def protect_unreplayed(
         except Unprotectable:
             break
         exposed = (*exposed, told[0])
-        if agreeing(safe) is None:
+        tables = agreeing(safe)
+        if tables is None:
             break
-        told = narrowed(safe, policy, exposed, key) or told
+        told = _narrowed_in(tables, safe, policy, exposed, key) or told
     return safe, exposed
 
 
 def narrowed(safe: SafeCells, policy: Policy, exposed: tuple[CellRef, ...], key: bytes) -> tuple[CellRef, ...]:
     """Cells to which a replay of `protect` leaves fewer than three values; none where too many tables agree."""
-    tables = agreeing(safe)
+    return _narrowed_in(agreeing(safe) or [], safe, policy, exposed, key)
+
+
+def _narrowed_in(
+    tables: Sequence[Ints], safe: SafeCells, policy: Policy, exposed: tuple[CellRef, ...], key: bytes
+) -> tuple[CellRef, ...]:
     if not tables:
         return ()
     every = with_margins(safe, tables)
-    ever_at_risk = _at_risk(every, policy.threshold).any(axis=0)
+    ever_at_risk = at_risk(every, policy.threshold).any(axis=0)
     alive: list[int] = []
     for number, counts in enumerate(tables):
         if comes_out(counts, safe, policy, exposed, key):
@@ -99,7 +106,7 @@ def same(one: SafeCells, other: SafeCells) -> bool:
 
 def narrow(every: Ints, threshold: int) -> Flags:
     """Cells at risk in some tables (tables, places, nodes of each dimension …) that have too few values in all."""
-    flags: Flags = _at_risk(every, threshold).any(axis=0) & (values(every) < ENOUGH)
+    flags: Flags = at_risk(every, threshold).any(axis=0) & (values(every) < ENOUGH)
     return flags
 
 
@@ -107,11 +114,6 @@ def values(every: Ints) -> Ints:
     """How many values each cell has in all of the tables."""
     many: Ints = 1 + np.count_nonzero(np.diff(np.sort(every, axis=0), axis=0), axis=0)
     return many
-
-
-def _at_risk(every: Ints, threshold: int) -> Flags:
-    flags: Flags = (every > 0) & (every < threshold)
-    return flags
 
 
 # --- every table that agrees -----------------------------------------------------------------------------------------

@@ -53,13 +53,14 @@ def secure(table: Cells, policy: Policy, exposed: tuple[CellRef, ...] = (), key:
     """
     for rounds in range(1, ROUNDS + 1):
         safe, exposed = protect_unreplayed(table, policy, exposed, key)
-        found = tuple(f.cell for f in attack(Published.of(safe), table, policy.threshold))
+        published = Published.of(safe)
+        found = tuple(f.cell for f in attack(published, table, policy.threshold))
         if not found:
             certificate = certify(safe)
             found = unproven(table, certificate, policy.threshold)
             if not found:
                 certificate = whole(safe, certificate)
-                alone = learned(Published.of(safe), table, policy.threshold)
+                alone = learned(published, table, policy.threshold)
                 return Protected(safe, certificate, facts(table, policy, safe), rounds, alone)
         exposed += found
     raise Unprotectable(f"after {ROUNDS} rounds an outsider could still work cells out, or they had no public proof")

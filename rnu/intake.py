@@ -26,10 +26,10 @@ from rnu.check.report import Broken
 from rnu.check.run import Checked, check
 from rnu.errors import RosterRejected, SettingsError
 from rnu.report import IntakeReport
+from rnu.rosters import MEMORY
 from rnu.settings import Kind, Source
 from rnu.ubigeo import Gazetteer
 
-MEMORY = "4GB"  # for the engine; what does not fit goes to the work folder
 PLACES = "rnu_places"
 PLACE, PLACE_LABEL, PLACE_OTHER = '"place:code"', '"place:label"', '"place:other"'
 DOCUMENT_COLUMNS = ("dni", "documento", "nro_doc", "nu_doc", "x_dni")  # refused in public figures

@@ -6,16 +6,12 @@ of the period before. Two rosters whose pseudonyms were made with different keys
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import ibis
-import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -29,9 +25,9 @@ from anonymize.pseudonym import Key
 from anonymize.secure import Protected
 from anonymize.tables import Mark, Places
 from rnu.errors import DisclosureRisk, SettingsError
-from rnu.intake import MEMORY
 from rnu.ledger import Intake
 from rnu.release.model import ProgrammeTable
+from rnu.rosters import as_one_table, engine_in
 from rnu.secrets import protection_key
 from rnu.settings import (
     EVERY_PROGRAMME,
@@ -183,8 +179,8 @@ def _count_overlaps(
             where="store/rosters",
             remedy="`rnu run` with the key takes all of them in anew",
         )
-    with _engine(store, "overlaps", {"now": rosters}) as tables:
-        found = programme_sets(tables["now"], programmes).to_pandas()
+    with store.work("overlaps") as work, engine_in(work) as engine:
+        found = programme_sets(as_one_table(engine, work / "now", rosters), programmes).to_pandas()
     rows = [
         (str(home), int(which), int(n), int(away))
         for home, which, n, away in found[["home", "programmes", "n", "elsewhere"]].itertuples(index=False)
@@ -209,15 +205,19 @@ def flows(
     if settings.flows is None or not any(_intake(settings, earlier, p) for p in settings.flows.programmes):
         return Linked()
     cube = _flow_cube(settings, settings.flows, period)
-    before, linkable, places = period.minus(1), [], departments(gazetteer)
+    now: dict[str, Path] = {}  # of the programmes whose rosters link
+    before: dict[str, Path] = {}
+    places = departments(gazetteer)
     for p in settings.flows.programmes:
         if _intake(settings, intakes, p) and _intake(settings, earlier, p):
-            ends = (_roster(settings, intakes, p, period, store), _roster(settings, earlier, p, before, store))
-            linkable += [p] if key_of(ends[0]) == key_of(ends[1]) else []
-    counted = _count_flows(settings, intakes, earlier, period, store, linkable) if linkable else pd.DataFrame()
+            here = _roster(settings, intakes, p, period, store)
+            there = _roster(settings, earlier, p, period.minus(1), store)
+            if key_of(here) == key_of(there):
+                now[p], before[p] = here, there
+    counted = _count_flows(store, now, before) if now else pd.DataFrame()
     tables, facts = [], []
     for p in settings.flows.programmes:
-        if p not in linkable:
+        if p not in now:
             tables.append(ProgrammeTable(cube, settings.programme(p), None))
             continue
         marks = [shown.where([p], places, mark)[:, 0] for mark in (Mark.SHOWN, Mark.WITHHELD)]
@@ -246,18 +246,10 @@ def _flow_cube(settings: Settings, tables: FlowTables, period: Period) -> Cube:
     return _described(_cube(tables.table, MOVEMENT.id, categories, tables.programmes, thresholds), how)
 
 
-def _count_flows(
-    settings: Settings,
-    intakes: Mapping[str, Intake],
-    earlier: Mapping[str, Intake],
-    period: Period,
-    store: Store,
-    programmes: Sequence[str],
-) -> pd.DataFrame:
-    now = {p: _roster(settings, intakes, p, period, store) for p in programmes}
-    before = {p: _roster(settings, earlier, p, period.minus(1), store) for p in programmes}
-    with _engine(store, "flows", {"now": now, "before": before}) as tables:
-        found: pd.DataFrame = moves(tables["now"], tables["before"]).to_pandas()
+def _count_flows(store: Store, now: Mapping[str, Path], before: Mapping[str, Path]) -> pd.DataFrame:
+    with store.work("flows") as work, engine_in(work) as engine:
+        tables = (as_one_table(engine, work / "now", now), as_one_table(engine, work / "before", before))
+        found: pd.DataFrame = moves(*tables).to_pandas()
     return found
 
 
@@ -301,23 +293,6 @@ def _roster(settings: Settings, intakes: Mapping[str, Intake], programme: str, p
 def key_of(roster: Path) -> str:
     """The id of the key that a roster's pseudonyms were made with."""
     return (pq.read_metadata(roster).metadata or {}).get(b"key_id", b"").decode()
-
-
-@contextmanager
-def _engine(store: Store, name: str, rosters: Mapping[str, Mapping[str, Path]]) -> Any:
-    """Rosters as tables of one engine, each a folder of links, so that one glob names them."""
-    with store.work(name) as work:
-        engine = ibis.duckdb.connect(memory_limit=MEMORY, temp_directory=str(work / "spill"))
-        try:
-            tables: dict[str, ir.Table] = {}
-            for table, paths in rosters.items():
-                (work / table).mkdir()
-                for programme, path in paths.items():
-                    os.link(path, work / table / f"{programme}.parquet")
-                tables[table] = engine.read_parquet(work / table / "*.parquet", union_by_name=True)
-            yield tables
-        finally:
-            engine.disconnect()
 
 
 # --- words -----------------------------------------------------------------------------------------------------------

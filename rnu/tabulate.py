@@ -24,8 +24,8 @@ from anonymize.secure import Protected, secure
 from anonymize.tables import Cells, Mark
 from rnu import cubes
 from rnu.errors import DisclosureRisk, SettingsError, StoreError
-from rnu.intake import MEMORY
 from rnu.ledger import Intake
+from rnu.rosters import as_one_table, engine_in
 from rnu.secrets import protection_key
 from rnu.settings import Cube, Kind, Period, Settings
 from rnu.store import Store
@@ -42,31 +42,24 @@ EMPTY_COUNTS = ("programme", "place", "n", "rows", "matched")
 
 
 def count(cube: Cube, settings: Settings, intakes: Mapping[str, Intake], period: Period, store: Store) -> pd.DataFrame:
-    """The cube's cells for all its programmes: programme, place, one column per dimension, n, rows, matched.
-
-    The rosters that count are linked into one folder first, so that one glob names them, on any engine.
-    """
-    with store.work(f"aggregate-{cube.id}") as work:
-        linked = work / "rosters"
-        linked.mkdir()
-        for source in settings.rosters():
-            if source.programme in cube.programmes and source.id in intakes:
-                os.link(store.roster(str(period), intakes[source.id].roster), linked / f"{source.id}.parquet")
-        rules = _rules(cube, settings, intakes, period)
-        if not any(linked.iterdir()) or (cube.counts == "eligible" and not rules):
-            return pd.DataFrame(columns=[*EMPTY_COUNTS, *(d.id for d in cube.dimension)])
-        engine = ibis.duckdb.connect(memory_limit=MEMORY, temp_directory=str(work / "spill"))
-        try:
-            rosters = engine.read_parquet(linked / "*.parquet", union_by_name=True)
-            register = next((s for s in settings.rosters() if s.kind is Kind.REGISTER and s.id in intakes), None)
-            known = (
-                engine.read_parquet(store.roster(str(period), intakes[register.id].roster))
-                if register
-                else engine.create_table("register", schema=ibis.schema(EMPTY_REGISTER))
-            )
-            return _counted(cube, rosters, known, rules, period)
-        finally:
-            engine.disconnect()
+    """The cube's cells for all its programmes: programme, place, one column per dimension, n, rows, matched."""
+    counting = {
+        source.id: store.roster(str(period), intakes[source.id].roster)
+        for source in settings.rosters()
+        if source.programme in cube.programmes and source.id in intakes
+    }
+    rules = _rules(cube, settings, intakes, period)
+    if not counting or (cube.counts == "eligible" and not rules):
+        return pd.DataFrame(columns=[*EMPTY_COUNTS, *(d.id for d in cube.dimension)])
+    with store.work(f"aggregate-{cube.id}") as work, engine_in(work) as engine:
+        rosters = as_one_table(engine, work / "rosters", counting)
+        register = next((s for s in settings.rosters() if s.kind is Kind.REGISTER and s.id in intakes), None)
+        known = (
+            engine.read_parquet(store.roster(str(period), intakes[register.id].roster))
+            if register
+            else engine.create_table("register", schema=ibis.schema(EMPTY_REGISTER))
+        )
+        return _counted(cube, rosters, known, rules, period)
 
 
 def _counted(cube: Cube, rosters: ir.Table, register: ir.Table, rules: Sequence[Rule], period: Period) -> pd.DataFrame:

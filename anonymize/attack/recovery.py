@@ -39,14 +39,12 @@ def recover(system: System, threshold: int) -> tuple[Finding, ...]:
 
 def _determined(system: System, threshold: int) -> Iterator[tuple[CellRef, Ints, float]]:
     """Unshown cells under a threshold that the equations determine: name, open unknowns, value."""
-    equations = np.flatnonzero(system.low == system.high)
-    matrix = system.matrix[equations][:, system.columns]
     if not len(system.columns):
         return
     noise = np.random.default_rng(0).standard_normal(len(system.columns))
-    across = sparse.csr_array(matrix.T)
-    hidden = noise - across @ least_squares(across, noise)
-    some = least_squares(matrix, system.low[equations])
+    across = sparse.csr_array(system.equations.T)
+    hidden = missed(across, noise)
+    some = least_squares(system.equations, system.low[system.exact])
     for level, pattern, members, group, names in _margins(system):
         drift = np.bincount(group, hidden[members])
         value = np.bincount(group, some[members])
@@ -90,7 +88,13 @@ def _ref(level: str, pattern: tuple[int, ...], name: tuple[str, ...]) -> CellRef
 
 def is_combination(across: sparse.csr_array, wanted: Floats) -> bool:
     """Whether a weighted sum of unknowns is a combination of equations, (unknowns, equations)."""
-    return bool(np.abs(across @ least_squares(across, wanted) - wanted).max() < CLOSE)
+    return bool(np.abs(missed(across, wanted)).max() < CLOSE)
+
+
+def missed(across: sparse.csr_array, vector: Floats) -> Floats:
+    """What no combination of equations (unknowns, equations) gives of a vector: its part on their null space."""
+    left: Floats = vector - across @ least_squares(across, vector)
+    return left
 
 
 def least_squares(matrix: sparse.csr_array, right: Floats) -> Floats:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.spatial import KDTree
 
-from anonymize.attack.recovery import is_combination, least_squares
+from anonymize.attack.recovery import is_combination, missed
 from anonymize.attack.system import CLOSE, Floats, Published, System, at_risk
 from anonymize.tables import CellRef, Cells
 
@@ -46,7 +46,7 @@ def learned(published: Published, cells: Cells, threshold: int) -> tuple[Learned
     refs = at_risk(cells, threshold)
     if not refs or not len(system.columns):
         return ()
-    sums, across = system.sums(refs), _equations(system)
+    sums, across = system.sums(refs), sparse.csr_array(system.equations.T)
     counts = np.asarray(sums @ table[system.columns])
     values = np.asarray(sums @ _null_vectors(across))
     found: dict[int, Learned] = {}
@@ -59,16 +59,10 @@ def learned(published: Published, cells: Cells, threshold: int) -> tuple[Learned
     return tuple(found[target] for target in sorted(found))
 
 
-def _equations(system: System) -> sparse.csr_array:
-    """(open unknowns, equations) what is known exactly of them."""
-    equations = np.flatnonzero(system.low == system.high)
-    return sparse.csr_array(system.matrix[equations][:, system.columns].T)
-
-
 def _null_vectors(across: sparse.csr_array) -> Floats:
     """(open unknowns, vectors) random tables that change nothing which is shown."""
     noise = np.random.default_rng(0).standard_normal((VECTORS, across.shape[0]))
-    return np.stack([vector - across @ least_squares(across, vector) for vector in noise], axis=1)
+    return np.stack([missed(across, vector) for vector in noise], axis=1)
 
 
 def _multiples(values: Floats, alone: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:

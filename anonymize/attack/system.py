@@ -92,6 +92,16 @@ class System:
         """The unknowns that are open."""
         return np.flatnonzero(self.free)
 
+    @cached_property
+    def equations(self) -> sparse.csr_array:
+        """(equations, open unknowns) the statements that say a number."""
+        return sparse.csr_array(self.matrix[self.exact][:, self.columns])
+
+    @cached_property
+    def exact(self) -> Ints:
+        """The statements that say a number."""
+        return np.flatnonzero(self.low == self.high)
+
     def agrees(self, table: Floats) -> bool:
         """Whether a table of all unknowns is one of which every row would say what it says."""
         said = self.matrix @ table

@@ -17,8 +17,8 @@ import numpy as np
 from scipy import sparse
 
 from anonymize.joint.overlaps import within
-from anonymize.joint.system import Cell, Flags, Ints, Joint, SafeJoint
-from anonymize.tables import Dimension, Drop, Mark, Places, SafeCells
+from anonymize.joint.system import Cell, Flags, Ints, Joint, SafeJoint, sparse_drops
+from anonymize.tables import Dimension, Mark, Places, SafeCells
 
 ARRIVED, DEPARTED, MOVED, STAYED = "altas", "bajas", "traslados", "permanecen"
 MOVEMENT = Dimension("movimiento", (ARRIVED, DEPARTED, MOVED))
@@ -128,9 +128,5 @@ def movements(flows: Flows, safe: SafeJoint) -> SafeCells:
     marks, values = safe.marks.reshape(shape).copy(), safe.values.reshape(shape).copy()
     hidden = np.array([[False, False, place > 0, True] for place in range(shape[0])])
     gone = (marks == Mark.ABSENT) & ~hidden
-    drops = tuple(
-        Drop(flows.places.codes[0], name, (MOVEMENT.id,), "sparse")
-        for depth, name in enumerate(flows.places.levels)
-        if gone[flows.places.level == depth].any()
-    )
+    drops = sparse_drops(flows.places, MOVEMENT, gone)
     return SafeCells(flows.places, (MOVEMENT,), values, marks, flows.threshold, drops)

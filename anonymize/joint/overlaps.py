@@ -19,8 +19,8 @@ from itertools import combinations
 import numpy as np
 from scipy import sparse
 
-from anonymize.joint.system import Cell, Flags, Ints, Joint, Marks, SafeJoint
-from anonymize.tables import Dimension, Drop, Mark, Places, SafeCells
+from anonymize.joint.system import Cell, Flags, Ints, Joint, SafeJoint, sparse_drops
+from anonymize.tables import Dimension, Mark, Places, SafeCells
 
 DISTINCT, PAIRS = "distintas", "pares"
 OTHER, NUMBER = "otro_programa", "programas"
@@ -177,16 +177,8 @@ def _table(places: Places, dimension: Dimension, safe: SafeJoint, at: Ints, abse
     """Cells of a joint system, (places, categories and total), as a published table."""
     marks = np.where(absent, Mark.ABSENT, safe.marks[at]).astype(np.uint8)
     values = np.where(marks == Mark.SHOWN, safe.values[at], -1)
-    drops = tuple(
-        Drop(places.codes[0], places.levels[depth], (dimension.id,), "sparse")
-        for depth in range(len(places.levels))
-        if _some_dropped(marks, absent, places.level == depth)
-    )
+    drops = sparse_drops(places, dimension, (marks == Mark.ABSENT) & ~absent)
     return SafeCells(places, (dimension,), values, marks, int(safe.threshold[at][~absent].min(initial=99)), drops)
-
-
-def _some_dropped(marks: Marks, absent: Flags, here: Flags) -> bool:
-    return bool(((marks == Mark.ABSENT) & ~absent)[here].any())
 
 
 # --- from what was counted -------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from anonymize.errors import BadCells
-from anonymize.tables import Mark
+from anonymize.tables import Dimension, Drop, Mark, Places
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -111,6 +111,15 @@ class Joint:
             and (stated >= self.low).all()
             and (stated <= self.high).all()
         )
+
+
+def sparse_drops(places: Places, dimension: Dimension, gone: Flags) -> tuple[Drop, ...]:
+    """The levels at which a table (places, cells) lost cells that were to be shown."""
+    return tuple(
+        Drop(places.codes[0], name, (dimension.id,), "sparse")
+        for depth, name in enumerate(places.levels)
+        if gone[places.level == depth].any()
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -98,6 +98,7 @@ class Dataset:
     programmes: tuple[tuple[str, str], ...]  # id and name, of the newest period
     rules: tuple[Report, ...] = ()  # of rates alone: what each programme is judged by, or why it is by nothing
     rates: tuple[RateShown, ...] = ()  # the nation's, of the newest period
+    breaks: tuple[str, ...] = ()  # where the series breaks, the latest first
 
     @property
     def latest(self) -> Publication:
@@ -144,12 +145,7 @@ class Dataset:
 
     def notes(self) -> list[str]:
         """What its newest release tells readers beforehand, and where the series breaks, the latest first."""
-        broken = [
-            f"Ruptura de la serie en {month(now.period)}. {text}"
-            for before, now in reversed(list(pairwise(self.periods)))
-            for text in breaks(before.folder, now.folder, self.id)
-        ]
-        return [*notes_of(self.latest.folder), *broken]
+        return [*notes_of(self.latest.folder), *self.breaks]
 
     def dictionary(self) -> list[dict[str, str]]:
         """Columns and values of the newest release, in words."""
@@ -219,6 +215,15 @@ def _dataset(id: str, newest_first: Sequence[Publication], site: Path) -> Datase
         programmes=tuple((one["id"], one["nombre"]) for one in cube["programas"]),
         rules=rules,
         rates=rates_shown(periods[-1].folder, id, "nacion") if rules else (),
+        breaks=_breaks(id, periods),
+    )
+
+
+def _breaks(id: str, periods: Sequence[Publication]) -> tuple[str, ...]:
+    return tuple(
+        f"Ruptura de la serie en {month(now.period)}. {text}"
+        for before, now in reversed(list(pairwise(periods)))
+        for text in breaks(before.folder, now.folder, id)
     )
 
 

@@ -26,7 +26,7 @@ from rnu.public.attack import Attacked, Cell, Known, attack
 from rnu.public.table import Public, counted
 from rnu.release.certificates import PLACE, Table, csv_frames, release_of, tables
 from rnu.release.columns import MARK
-from rnu.release.read import cubes, dimensions, linked
+from rnu.release.read import dimensions, own_cubes
 from rnu.settings import Period
 
 REGIONS = 2  # levels from the root down whose breakdowns every period may show: nation and departments
@@ -204,7 +204,7 @@ def _months(period: Period) -> int:
 
 def shown_facts(folder: Path) -> Iterator[Fact]:
     """Every count that a release shows; it needs no certificates for that."""
-    for cube in (one for one in cubes(folder) if one not in linked(folder)):
+    for cube in own_cubes(folder):
         for frame in csv_frames(folder, cube):
             shown = frame[frame[MARK] == ""]
             names = dimensions(frame)

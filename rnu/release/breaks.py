@@ -18,12 +18,10 @@ def breaks(old: Path, new: Path, cube: str) -> tuple[str, ...]:
     before, now = _table(old, cube), _table(new, cube)
     if before is None or now is None:
         return ()
-    names = {programme: name for folder in (old, new) for programme, name in _names(folder).items()}
-    thresholds = [
-        f"El umbral de {names.get(programme, programme)} era {before['umbrales'][programme]} y ahora es {threshold}."
-        for programme, threshold in now["umbrales"].items()
-        if before["umbrales"].get(programme, threshold) != threshold
-    ]
+    was = before["umbrales"]
+    others = {p: threshold for p, threshold in now["umbrales"].items() if was.get(p, threshold) != threshold}
+    names = _names(new) if others else {}
+    thresholds = [f"El umbral de {names.get(p, p)} era {was[p]} y ahora es {others[p]}." for p in others]
     said_before, said_now = _designs(before), _designs(now)
     designs = [
         f"{LEVEL_TITLES[level]}, antes: «{said_before.get(level, 'Nada.')}» Ahora: «{said_now.get(level, 'Nada.')}»"

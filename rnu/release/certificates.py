@@ -17,7 +17,7 @@ from rnu.release.columns import MARK, NOT_DELIVERED
 from rnu.release.describe import CERTIFICATES, certificate_path
 from rnu.release.manifest import MANIFEST
 from rnu.release.model import Contents, ProgrammeTable
-from rnu.release.read import cubes, dimensions, linked, read_json, read_text_table, table_path
+from rnu.release.read import dimensions, own_cubes, read_json, read_text_table, table_path
 from rnu.settings import Period
 from rnu.ubigeo import LEVELS
 
@@ -104,7 +104,7 @@ def release_of(folder: Path) -> ReleaseName:
 def tables(folder: Path) -> Iterator[Table]:
     """Every delivered table whose cube's files are there; NotARelease if a file or certificate cannot be read."""
     try:
-        for cube in (one for one in cubes(folder) if one not in linked(folder)):
+        for cube in own_cubes(folder):
             frames = csv_frames(folder, cube)
             programmes = dict.fromkeys(
                 p for frame in frames for p in frame.loc[frame[MARK] != NOT_DELIVERED, "programa"]

@@ -79,7 +79,8 @@ def _value(totals_by_key: Totals, key: Key) -> int | str | None:
 def _totals(folder: Path, levels: Sequence[str]) -> Totals:
     found: Totals = {}
     for cube in cubes(folder):
-        for level in [level for level in levels if level in levels_in(folder, cube)]:
+        there = levels_in(folder, cube)
+        for level in [level for level in levels if level in there]:
             frame = totals(read_table(folder, cube, level))
             names = frame[level] if level in frame.columns else pd.Series("Perú", index=frame.index)
             rows = zip(frame["programa"], frame["ubigeo"], names, frame.iloc[:, -2], frame[MARK], strict=True)

@@ -58,6 +58,12 @@ def cubes(folder: Path) -> tuple[str, ...]:
     )
 
 
+def own_cubes(folder: Path) -> tuple[str, ...]:
+    """The ids of a release's cubes of programmes' own rosters: those that are not made by linking."""
+    apart = linked(folder)
+    return tuple(cube for cube in cubes(folder) if cube not in apart)
+
+
 def rates_of(folder: Path) -> str:
     """The id of a release's table of rates; empty where it has none."""
     tables = read_json(folder, "datapackage.json")["tablas"]

@@ -28,7 +28,7 @@ from rnu.release.certificates import (
     tables,
 )
 from rnu.release.manifest import MANIFEST, problems
-from rnu.release.read import cubes, dimensions, linked, read_json
+from rnu.release.read import dimensions, own_cubes, read_json
 from rnu.ubigeo import LEVELS, NATION
 
 
@@ -113,8 +113,7 @@ class Expected:
 
     @classmethod
     def _of(cls, folder: Path, release: ReleaseName) -> Expected:
-        own = [cube for cube in cubes(folder) if cube not in linked(folder)]
-        frames = {cube: found for cube in own if (found := csv_frames(folder, cube))}
+        frames = {cube: found for cube in own_cubes(folder) if (found := csv_frames(folder, cube))}
         told = read_json(folder, "proteccion.json")["tablas"] if (folder / "proteccion.json").is_file() else []
         return cls(
             release,
