@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from anonymize.errors import Unprotectable
 from anonymize.policy import Policy
 from anonymize.protection.blocks import Change
+from anonymize.protection.branches import prove_unseen
 from anonymize.protection.design import Design, by_level, coarsened, planned, standing, without_dominated
 from anonymize.protection.lattice import Flags, Ints, Lattice
 from anonymize.protection.moves import PLENTY, Move, Offers, offers
@@ -79,13 +80,16 @@ class ProtectionFacts:
     dearest: tuple[DearCell, ...]  # the withheld cells that cost most, the dearest first
 
 
-def protect(cells: Cells, policy: Policy, exposed: Collection[CellRef] = (), key: bytes = b"") -> SafeCells:
+def protect(
+    cells: Cells, policy: Policy, exposed: Collection[CellRef] = (), key: bytes = b"", cores: int = 1
+) -> SafeCells:
     """Withhold until every cell at risk keeps all whole values from 1 to the threshold open.
 
     `exposed` are cells that an attack brought to light in spite of it, for instance with figures that this table does
     not know of: for each, as often as it is named, the finest cross in its way is dropped.
     What a cell costs is said by the policy's public weights, else by the order of magnitude of its count; with a secret
     `key` the choice of what is withheld hangs on it as well (see `protection.prices`).
+    A large table is worked on by so many `cores`, in processes of their own; the outcome does not hang on it.
     Raises Unprotectable if not even the nation's total can stand, or a cell that the policy must show can't, naming it;
     BadCells if the policy is no design.
 
@@ -113,7 +117,7 @@ def protect(cells: Cells, policy: Policy, exposed: Collection[CellRef] = (), key
         alone[cell] = PLENTY
     while True:
         proofs = Proofs.of(lattice, risk, tables[0]), Proofs.of(anybody, shares, tables[1])
-        board = Board(lattice, design, proofs, anybody, alone)
+        board = Board(lattice, design, proofs, anybody, alone, cores)
         board.cover()
         if len(board.design.drops) == len(design.drops) or not board.in_vain():
             hidden = [ref for ref, at in zip(policy.must_show, must_show, strict=True) if board.marks[at] != Mark.SHOWN]
@@ -213,6 +217,7 @@ class Board:
     proofs: tuple[Proofs, ...]  # of cells at risk, and of shares
     anybody: Lattice  # as if nobody knew of a zero
     alone: Ints  # (places, cells) price of withholding each cell alone
+    cores: int
     marks: NDArray[np.uint8] = field(init=False)
     planned: Flags = field(init=False)  # (places, cells) of the design at the beginning
     sakes: list[tuple[int, int, list[tuple[int, int]]]] = field(
@@ -243,18 +248,10 @@ class Board:
         )
 
     def _cover_unseen(self, proofs: Proofs) -> None:
-        proofs.look_around(self.marks)
-        for level in range(len(self.lattice.cells.places.levels)):
-            here = (self.lattice.level == level)[:, None]
-            for place, cell in np.argwhere(self._unproven(proofs) & here).tolist():
-                proofs.prove(place, cell, self.marks)
-        for place, cell in self._in_turn(self._unproven(proofs)):
+        prove_unseen(proofs, self.marks, self.cores)
+        for place, cell in self._in_turn(proofs.unproven(self.marks)):
             while not self._only_total() and not self._protect(proofs, place, cell):
                 self._coarsen(place, cell)
-
-    def _unproven(self, proofs: Proofs) -> Flags:
-        """Cells that nobody sees, and that have a need without a proof."""
-        return proofs.needed & ~proofs.proven & (self.marks >= Mark.BELOW)
 
     def _protect(self, proofs: Proofs, place: int, cell: int) -> bool:
         """Prove a cell, withholding for it what costs least; False if dropping a cross would cost less.

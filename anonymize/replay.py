@@ -40,14 +40,14 @@ Flags = NDArray[np.bool_]
 
 
 def protect_unreplayed(
-    table: Cells, policy: Policy, exposed: tuple[CellRef, ...] = (), key: bytes = b""
+    table: Cells, policy: Policy, exposed: tuple[CellRef, ...] = (), key: bytes = b"", cores: int = 1
 ) -> tuple[SafeCells, tuple[CellRef, ...]]:
     """Protect a table so that a replay leaves each cell at risk three values, where replays can be tried.
 
     Gives the exposed cells too: those given, and those whose cross was dropped for it. Where nothing coarser can stand,
     what `protect` gave does. Raises Unprotectable as `protect` does.
     """
-    safe = protect(table, policy, exposed, key)
+    safe = protect(table, policy, exposed, key, cores)
     told = narrowed(safe, policy, exposed, key)
     for _ in range(ROUNDS):
         if not told:

@@ -45,14 +45,17 @@ class Protected:
         }
 
 
-def secure(table: Cells, policy: Policy, exposed: tuple[CellRef, ...] = (), key: bytes = b"") -> Protected:
+def secure(
+    table: Cells, policy: Policy, exposed: tuple[CellRef, ...] = (), key: bytes = b"", cores: int = 1
+) -> Protected:
     """Protect a table, attack what would be published, prove it in public; coarsen what was found, until nothing is.
 
-    `exposed` are cells known to be open beforehand, and `key` is secret (see `protect`). The certificate is made of the
-    safe cells alone. Raises Unprotectable if it does not end, or if no whole certificate is found.
+    `exposed` are cells known to be open beforehand, `key` is secret, `cores` work on a large table (see `protect`). The
+    certificate is made of the safe cells alone. Raises Unprotectable if it does not end, or if no whole certificate is
+    found.
     """
     for rounds in range(1, ROUNDS + 1):
-        safe, exposed = protect_unreplayed(table, policy, exposed, key)
+        safe, exposed = protect_unreplayed(table, policy, exposed, key, cores)
         published = Published.of(safe)
         found = tuple(f.cell for f in attack(published, table, policy.threshold))
         if not found:

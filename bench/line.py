@@ -1,4 +1,4 @@
-"""How fast the line is, from delivered rosters to safe cells, beside bare DuckDB on the same rows.
+"""How fast rosters are taken in and counted, beside bare DuckDB on the same rows. For protection: bench.protection.
 
     python -m bench.line --rows 1000000 [--repeat 3] [--keep]
 
@@ -18,17 +18,11 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
-from anonymize.attack import Published, attack
-from anonymize.certificate import certify, check
-from anonymize.protect import protect as protect_table
-from anonymize.tables import SafeCells
 from harvesters.delivery import Fetched
 from harvesters.read import Layout, read
 from rnu import defaults, secrets
@@ -37,7 +31,7 @@ from rnu.institution import Institution
 from rnu.intake import load_schema, take_in
 from rnu.pipeline import take_in_sources
 from rnu.settings import Kind, Period, Source
-from rnu.tabulate import Task, count, tasks
+from rnu.tabulate import count
 
 HERE = Path(__file__).parent
 PERIOD = Period(2026, 1)
@@ -155,7 +149,7 @@ def aggregate(home: Path, rows: int) -> dict:
 
 @step
 def by_hand(home: Path, rows: int) -> dict:
-    """The same group-bys written by hand in DuckDB on the same Parquet."""
+    """The same joins and group-bys written by hand in DuckDB on the same Parquet, rules and eligible ones too."""
     del rows
     institution = Institution.open(home)
     rosters_of = {s: i.roster for s, i in institution.ledger.intakes(str(PERIOD)).items()}
@@ -164,56 +158,51 @@ def by_hand(home: Path, rows: int) -> dict:
     def paths(*sources: str) -> str:
         return "[" + ", ".join(f"'{folder / rosters_of[s]}.parquet'" for s in sources) + "]"
 
-    def query(dimensions: str, *sources: str) -> str:
-        return f"""
-            select r.programme, r.place, {dimensions}, sum(r.weight), count(*), count(g.pseudonym)
-            from read_parquet({paths(*sources)}, union_by_name = true) r
-            left join read_parquet({paths("pgh")}) g on g.pseudonym = r.pseudonym group by all"""
-
     cut = PERIOD.last_day()
-    cse = f"""coalesce(case when g.cse_from <= date '{cut}' and (g.cse_until is null or g.cse_until >= date '{cut}')
-              then g.cse end, r.cse, 'no_clasificado')"""
+    valid = f"""case when g.cse_from <= date '{cut}' and (g.cse_until is null or g.cse_until >= date '{cut}')
+                then g.cse end"""
     age = """case when r.age <= 5 then '0_5' when r.age <= 17 then '6_17' when r.age <= 29 then '18_29'
              when r.age <= 44 then '30_44' when r.age <= 64 then '45_64' else '65_mas' end"""
+    register = (
+        f"select g.*, {valid} as valid, coalesce(g.household, g.pseudonym) as home from read_parquet({paths('pgh')}) g"
+    )
+    homes = """select home, bool_or(valid is not null) as told,
+               bool_or(coalesce(valid in ('pobre_extremo', 'pobre_no_extremo'), false))
+               and bool_or(coalesce(age <= 18, false)) as meets from register group by home"""
+
+    def query(dimensions: str, joined: str, *sources: str) -> str:
+        return f"""
+            with register as ({register}), homes as ({homes})
+            select r.programme, r.place, {dimensions}, sum(r.weight), count(*), count(g.pseudonym)
+            from read_parquet({paths(*sources)}, union_by_name = true) r {joined} group by all"""
+
+    cse = "coalesce(g.valid, r.cse, 'no_clasificado')"
+    person = """case when r.programme <> 'pension65' then null when g.pseudonym is null then 'no_encontrado'
+                when g.valid is null then 'sin_cse'
+                when g.valid = 'pobre_extremo' and g.age >= 65 then 'cumple' else 'no_cumple' end"""
+    household = """case when r.programme <> 'juntos' then null when g.pseudonym is null then 'no_encontrado'
+                   when not h.told then 'sin_cse' when h.meets then 'cumple' else 'no_cumple' end"""
+    one, both = (
+        "left join register g using (pseudonym)",
+        "left join register g using (pseudonym) left join homes h using (home)",
+    )
     queries = [
-        query(f"r.sex, {age}, {cse}", "sis", "pension65", "cunamas", "contigo", "pca", "vasoleche"),
-        query(cse, "juntos", "foncodes"),
-        query('r."NivelEducativo"', "qaliwarma"),
+        query(f"r.sex, {age}, {cse}, {person}", one, "sis", "pension65", "cunamas", "contigo", "pca", "vasoleche"),
+        query(f"{cse}, {household}", both, "juntos", "foncodes"),
+        query('r."NivelEducativo"', one, "qaliwarma"),
+        f"""with register as ({register})
+            select place, count(*) from register where valid = 'pobre_extremo' and age >= 65 and pseudonym is not null
+            and pseudonym not in (select pseudonym from read_parquet({paths("pension65")}) where pseudonym is not null)
+            group by place""",
+        f"""with register as ({register}), homes as ({homes}),
+            used as (select distinct pseudonym as used from read_parquet({paths("juntos")}) where pseudonym is not null)
+            select place, count(*) from (
+                select home, min(place) as place from register join homes using (home)
+                left join used on pseudonym = used
+                where meets group by home having count(used) = 0 and count(pseudonym) > 0) group by place""",
     ]
     duckdb.execute("set memory_limit = '4GB'")
     return {"seconds": timed(lambda: [duckdb.sql(q).df() for q in queries])}
-
-
-@step
-def protect(home: Path, rows: int) -> dict:
-    """Protect, attack, certify and verify, programme by programme, on one core."""
-    del rows
-    institution = Institution.open(home)
-    intakes = institution.ledger.intakes(str(PERIOD))
-    counts = {
-        c.id: count(c, institution.settings, intakes, PERIOD, institution.store) for c in institution.settings.cubes
-    }
-    seconds: dict[str, dict[str, float]] = {}
-    key = secrets.pseudonym_key(home, {})
-    for task in tasks(institution.settings, counts, intakes, PERIOD, institution.gazetteer, key):
-        found = dict(protected(task))
-        for part, took in found.items():
-            seconds.setdefault(part, {})[f"{task.cube}/{task.programme}"] = took
-        told = ", ".join(f"{part} {took:.1f} s" for part, took in found.items())
-        print(f"  {task.cube}/{task.programme}: {told}", file=sys.stderr, flush=True)
-    return {"by_source": seconds["protect"], "parts": seconds}
-
-
-def protected(task: Task) -> Iterator[tuple[str, float]]:
-    """How long each part of protecting a programme's table takes; each is held against what it promises."""
-    made: dict[str, Any] = {}
-    yield "protect", timed(lambda: made.update(safe=protect_table(task.table, task.policy, key=task.key)))
-    safe: SafeCells = made["safe"]
-    yield "attack", timed(lambda: made.update(found=attack(Published.of(safe), task.table, task.policy.threshold)))
-    assert not made["found"], f"{task.programme}: {len(made['found'])} cells found"
-    yield "certificate", timed(lambda: made.update(certificate=certify(safe)))
-    yield "verify", timed(lambda: made.update(verdict=check(safe, made["certificate"])))
-    assert not made["verdict"].problems, f"{task.programme}: {made['verdict'].problems[0]}"
 
 
 def rosters(institution: Institution) -> list[Source]:
@@ -256,8 +245,6 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=19_360_584, help="user rows over the nine programmes")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side of a ratio")
     parser.add_argument("--keep", action="store_true", help="keep bench/data/ for another run")
-    parser.add_argument("--only-protection", action="store_true", help="make rosters, and measure protection alone")
-    parser.add_argument("--without-protection", action="store_true", help="leave protection out")
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -267,11 +254,6 @@ def main() -> None:
         print(json.dumps(result | {"peak_gb": used / 2**20}))
         return
     home = HERE / "data" / str(given.rows)
-    if given.only_protection:
-        keep(surroundings() | {"rows": given.rows} | protection_alone(home, given.rows))
-        if not given.keep:
-            shutil.rmtree(home)
-        return
     once = {}
     if not (home / "ready").exists():
         shutil.rmtree(home, ignore_errors=True)
@@ -281,19 +263,9 @@ def main() -> None:
     for _ in range(given.repeat):
         for name, found in runs.items():
             found.append(alone(name, home, given.rows))
-    protection = {} if given.without_protection else alone("protect", home, given.rows)
-    report(once, runs, protection)
+    report(once, runs)
     if not given.keep:
         shutil.rmtree(home)
-
-
-def protection_alone(home: Path, rows: int) -> dict:
-    """Make rosters, if they are not there yet, and measure protection on them."""
-    if not (home / "store").exists():
-        for name in ("generate", "harvest"):
-            alone(name, home, rows)
-    found = alone("protect", home, rows)
-    return {f"{part}_s": by for part, by in found["parts"].items()} | {"peak_gb": {"protect": found["peak_gb"]}}
 
 
 def surroundings() -> dict:
@@ -313,7 +285,7 @@ def keep(result: dict) -> None:
     print(json.dumps(result, indent=1))
 
 
-def report(once: dict, runs: dict[str, list[dict]], protection: dict) -> None:
+def report(once: dict, runs: dict[str, list[dict]]) -> None:
     ours, theirs = median_by_source(runs["intake"]), median_by_source(runs["reference_copy"])
     counted = runs["reference_copy"][0]["rows"]
     programmes = [s for s in ours if s != "pgh"]
@@ -329,9 +301,7 @@ def report(once: dict, runs: dict[str, list[dict]], protection: dict) -> None:
         "by_source": {s: {"rows": counted[s], "ours_s": ours[s], "reference_s": theirs[s]} for s in ours},
         "aggregate_s": aggregated,
         "aggregate_by_hand_s": hand,
-        **{f"{part}_s": by for part, by in protection.get("parts", {}).items()},
-        "peak_gb": {n: max(r["peak_gb"] for r in found) for n, found in runs.items()}
-        | ({"protect": protection["peak_gb"]} if protection else {}),
+        "peak_gb": {n: max(r["peak_gb"] for r in found) for n, found in runs.items()},
     }
     result["intake_ratio"] = (result["intake_s"] + ours["pgh"]) / (result["intake_reference_s"] + theirs["pgh"])
     result["intake_ratio_programmes"] = result["intake_s"] / result["intake_reference_s"]

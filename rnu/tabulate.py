@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context, parent_process
-from threading import Thread
 from typing import TypeVar
 
 import ibis
@@ -22,6 +19,7 @@ from anonymize.policy import Policy
 from anonymize.pseudonym import Key
 from anonymize.secure import Protected, secure
 from anonymize.tables import Cells, Mark
+from anonymize.workers import pool
 from rnu import cubes
 from rnu.errors import DisclosureRisk, SettingsError, StoreError
 from rnu.ledger import Intake
@@ -137,41 +135,37 @@ def protect_all(todo: Sequence[Task]) -> Iterator[tuple[Task, Protected]]:
 
 def _secured(task: Task) -> Protected | Unprotectable:
     try:
-        return secure(task.table, task.policy, key=task.key)
+        return secure(task.table, task.policy, key=task.key, cores=os.cpu_count() or 1)
     except Unprotectable as error:
         return error
+
+
+def effort(task: Task) -> int:
+    """About how long a table takes: proofs to be found, one for each value of an inner cell at risk."""
+    counts, threshold = task.table.counts, task.policy.threshold
+    return threshold * int(((counts > 0) & (counts < threshold)).sum())
 
 
 Made = TypeVar("Made")
 
 
 def side_by_side(work: Callable[[Task], Made], todo: Sequence[Task]) -> Iterator[tuple[Task, Made]]:
-    """Do something with every table on all cores, in order; StoreError if the machine ended a worker."""
-    # spawned, not forked: the engines' threads do not survive a fork
-    spawned = get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=spawned, initializer=_end_with_the_run) as pool:
-        futures = [pool.submit(work, task) for task in todo]
-        for task, future in zip(todo, futures, strict=True):
+    """Do something with every table on all cores, what takes longest first; yielded in the order they came in.
+
+    StoreError if the machine ended a worker.
+    """
+    with pool() as workers:
+        dearest_first = sorted(range(len(todo)), key=lambda i: effort(todo[i]), reverse=True)
+        futures = {i: workers.submit(work, todo[i]) for i in dearest_first}
+        for i, task in enumerate(todo):
             try:
-                yield task, future.result()
+                yield task, futures[i].result()
             except BrokenProcessPool as error:
                 raise StoreError(
                     "a worker was ended from outside",
                     where=f"protect {task.programme}",
                     remedy="memory ran out, most likely; run the same command again: nothing is half-written",
                 ) from error
-
-
-def _end_with_the_run() -> None:
-    """Let a worker end when its run is killed: it would wait for work, and keep its memory, for ever."""
-    run = parent_process()
-
-    def watch() -> None:
-        if run is not None:
-            run.join()
-            os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
 
 
 def told(made: Protected) -> dict[str, int | float | str]:

@@ -2,5 +2,6 @@
 
 `lattice` lays a table and all its margins flat, `design` says which crosses are shown. `moves` are the exchanges that
 make room; `screen` clears what is safe for all places at once, `walk` and `crossing` exchange persons, `blocks`
-finds whole tables by linear programming; `proofs` keeps what is proven. `anonymize.protect` puts them to work.
+finds whole tables by linear programming; `proofs` keeps what is proven, and `branches` lets several cores at it.
+`anonymize.protect` puts them to work.
 """

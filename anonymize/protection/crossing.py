@@ -65,6 +65,12 @@ class Region:
             np.array(owner, dtype=np.int64),
         )
 
+    def under(self, place: int) -> tuple[slice, Ints]:
+        """The lowest places under one of the places, and where among them its zones begin."""
+        lattice = self.swaps.lattice
+        begins, ends = (int(at[self.places[place]]) - self.first for at in (lattice.leaf_start, lattice.leaf_end))
+        return slice(begins, ends), self.zones[self.owner == place] - begins
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
@@ -141,9 +147,9 @@ class Crossing:
         alternatives = np.repeat(alternatives, swap.pairings)
         leaving, coming, corners = leaving[pairings], coming[pairings], swap.corners[alternatives]
         spare = self.values - region.floor
-        own = self._units(leaving, coming)[self.here]  # (alternatives, rests)
+        own = self._by_zone(leaving, coming, self.here).sum(axis=0)  # (alternatives, rests)
         own = np.minimum(own, spare[self.here][corners[:, losing]].min(axis=1)[:, None])
-        far = np.minimum(self._units(coming, leaving), spare[:, corners[:, winning]].min(axis=2)[:, :, None])
+        far = np.minimum(self._by_place(coming, leaving), spare[:, corners[:, winning]].min(axis=2)[:, :, None])
         far = np.where((allowed[:, alternatives] & mates[:, None])[:, :, None], far, 0)
         units = np.minimum(own, far.sum(axis=0))
         a, r = divmod(int(units.argmax()), units.shape[1])
@@ -156,26 +162,29 @@ class Crossing:
             far[:, a, r],
         )
 
-    def _units(self, leaving: Ints, coming: Ints) -> Ints:
+    def _by_place(self, leaving: Ints, coming: Ints) -> Ints:
         """(places, alternatives, rests) units that each place can lay of (alternatives, half, rests) types."""
         by_zone = self._by_zone(leaving, coming)
         out = np.zeros((len(self.region.places), *by_zone.shape[1:]), dtype=np.int64)
         np.add.at(out, self.region.owner, by_zone)
         return out
 
-    def _by_zone(self, leaving: Ints, coming: Ints) -> Ints:
-        units: Ints = np.maximum.reduce(
-            [
-                np.minimum.reduce([self._exchanged(leaving[:, out], coming[:, into]) for out, into in parts])
-                for parts in _ways(leaving.shape[1], coming.shape[1])
-            ]
-        )
-        return units
+    def _by_zone(self, leaving: Ints, coming: Ints, place: int | None = None) -> Ints:
+        """(zones, alternatives, rests) the same by zone, of one place or of all."""
+        region = self.region
+        rows, zones = (slice(None), region.zones) if place is None else region.under(place)
+        counts, may_come = self.counts[rows], region.may_come[rows]
 
-    def _exchanged(self, leaving: Ints, coming: Ints) -> Ints:
-        units = exchanged(self.counts, self.region.may_come, leaving, coming)
-        by_zone: Ints = np.add.reduceat(units, self.region.zones, axis=0)
-        return by_zone
+        def laid(out: list[int], into: list[int]) -> Ints:
+            units: Ints = exchanged(counts, may_come, leaving[:, out], coming[:, into])
+            return units if len(zones) == len(counts) else np.add.reduceat(units, zones, axis=0)
+
+        ways = [
+            np.minimum.reduce([laid(out, into) for out, into in parts])
+            for parts in _ways(leaving.shape[1], coming.shape[1])
+        ]
+        units: Ints = np.maximum.reduce(ways)
+        return units
 
     def _lay(self, found: Found, units: int) -> None:
         region = self.region
@@ -192,15 +201,15 @@ class Crossing:
 
     def _lay_at(self, place: int, leaving: Ints, coming: Ints, units: int) -> None:
         """Exchange persons at the lowest places of one place, zone after zone."""
-        region = self.region
-        ends = np.append(region.zones[1:], len(self.counts))
-        room = self._by_zone(leaving[None, :, None], coming[None, :, None])[:, 0, 0]
-        for zone in np.flatnonzero((region.owner == place) & (room > 0)).tolist():
+        room = self._by_zone(leaving[None, :, None], coming[None, :, None], place)[:, 0, 0]
+        rows, zones = self.region.under(place)
+        ends = np.append(zones[1:], rows.stop - rows.start)
+        for zone in np.flatnonzero(room > 0).tolist():
             now = min(units, int(room[zone]))
             if not now:
                 return
             units -= now
-            at = slice(int(region.zones[zone]), int(ends[zone]))
+            at = slice(rows.start + int(zones[zone]), rows.start + int(ends[zone]))
             here = self.counts[at]
             for losing, winning, fit in self._parted(at, leaving, coming, now):
                 share = dealt(now, fit)

@@ -21,6 +21,7 @@ from anonymize.protection.moves import Swaps
 from anonymize.protection.screen import screen
 from anonymize.protection.siblings import bare, reach
 from anonymize.protection.walk import Ground, Types, Walk
+from anonymize.tables import Mark
 
 FAR = (2, 8)  # lowest places that a block takes from each place further off; more only if these do not do
 MOST_HOLDERS = 12  # lowest places of a cell's persons that a block is laid around
@@ -69,6 +70,15 @@ class Needs:
                     cell, excess = found
                     down[place, cell] = max(down[place, cell], excess)
         return cls(up, down)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What was proven in one branch of the places."""
+
+    proven: Flags
+    open_values: Ints
+    tables: list[Change]
 
 
 @dataclass(slots=True, eq=False)
@@ -127,6 +137,36 @@ class Proofs:
         self.proven |= screen(self.lattice, marks, self.needs.up, self.needs.down)
         for place in np.flatnonzero(bare(self.lattice, marks)).tolist():
             self._note_reach(place, self._counts(place, None))
+
+    def unproven(self, marks: NDArray[np.uint8]) -> Flags:
+        """Cells that nobody sees, and that have a need without a proof."""
+        flags: Flags = self.needed & ~self.proven & (marks >= Mark.BELOW)
+        return flags
+
+    def prove_all(self, marks: NDArray[np.uint8], places: Flags) -> None:
+        """Prove what can be proven of the cells at some places that nobody sees, with the marks as they are."""
+        for place, cell in np.argwhere(self.unproven(marks) & places[:, None]).tolist():
+            self.prove(place, cell, marks)
+
+    def of_branch(self, top: int, marks: NDArray[np.uint8]) -> Found:
+        """What can be proven of cells under a place that nobody sees; nothing of it is kept here."""
+        lattice, before, many = self.lattice, self.saved(), len(self.tables)
+        inside = np.zeros(len(lattice.level), dtype=np.bool_)
+        inside[top + 1 : lattice.end[top]] = True
+        for level in np.unique(lattice.level[inside]).tolist():
+            self.prove_all(marks, inside & (lattice.level == level))
+        found = Found(self.proven, self.open_values, self.tables[many:])
+        self.come_back(before)
+        del self.tables[many:]
+        return found
+
+    def take(self, found: Found) -> None:
+        """Add what was proven in a branch."""
+        self.proven |= found.proven
+        self.open_values &= found.open_values
+        self.tables += found.tables
+        for table in found.tables:
+            self._keep(table)
 
     def prove(self, place: int, cell: int, marks: NDArray[np.uint8], near: bool = False) -> bool:
         """Whether a cell is proven with the marks as they are: already, by walks, or by tables of wider blocks.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,6 +101,7 @@ def _cell(one: Measured, depth: int) -> str:
 
 def _cost(task: Task) -> tuple[LevelFacts, ...] | None:
     try:
-        return facts(task.table, task.policy, protect(task.table, task.policy, key=task.key)).levels
+        safe = protect(task.table, task.policy, key=task.key, cores=os.cpu_count() or 1)
+        return facts(task.table, task.policy, safe).levels
     except Unprotectable:
         return None

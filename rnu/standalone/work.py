@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ def protect(table_path: Path, spec_path: Path, out: Path, key: bytes = b"") -> O
     policy = Policy(table.spec.threshold, table.crosses, dominance=NEVER, must_show=shown, weights=weights)
     with folder.new(out) as half:
         try:
-            made = secure(table.cells(), policy, key=key)
+            made = secure(table.cells(), policy, key=key, cores=os.cpu_count() or 1)
         except Unprotectable as error:
             raise CannotBeProtected(
                 str(error),

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from anonymize import workers
 from anonymize.attack import Published, attack
 from anonymize.errors import BadCells, Unprotectable
 from anonymize.policy import Policy
 from anonymize.protect import facts, protect
+from anonymize.protection import branches
 from anonymize.protection.blocks import Change, agrees
 from anonymize.protection.design import planned
 from anonymize.protection.lattice import Lattice
@@ -426,6 +428,26 @@ def test_the_same_cells_give_the_same_answer(made: tuple[Cells, Policy]):
     if first is not None and second is not None:
         assert (first.marks == second.marks).all()
         assert first.drops == second.drops
+
+
+def test_several_cores_give_the_same_answer_as_one(monkeypatch: pytest.MonkeyPatch):
+    rng = np.random.default_rng(3)
+    tree = Places.of([("PE", f"{d:02d}", f"{d:02d}{p:02d}") for d in range(3) for p in range(6)], NAMES)
+    cells = Cells(tree, dimensions((2, 4, 3)), rng.poisson(rng.gamma(0.6, 3.0, (18, 2, 4, 3))))
+    policy, began = Policy(5, (3, 2, 1), dominance=2.0), []
+
+    def noted(*given):
+        began.append(given)
+        return workers.pool(*given)
+
+    alone = protect(cells, policy, key=b"a key")
+    monkeypatch.setattr(branches, "WORTH", 1)
+    monkeypatch.setattr(branches, "pool", noted)
+    together = protect(cells, policy, key=b"a key", cores=2)
+    assert began
+    assert (alone.marks == together.marks).all()
+    assert (alone.values == together.values).all()
+    assert alone.drops == together.drops
 
 
 # --- the judge of whole tables -------------------------------------------------------------------------------------
