@@ -63,7 +63,7 @@ def certify(safe: SafeCells) -> Certificate:
     for _ in range(ROUNDS):
         if base is None or _too_small(base, safe, large):
             base = round_down(safe, _interior(system, safe, large), large)
-        witnesses = Witnesses.around(safe, base, large)
+        witnesses = Witnesses.of_base(safe, base, large)
         unproven = witnesses.search(withheld & ~large)
         if not unproven.any():
             return Certificate(base, tuple(witnesses.sparse()), names_of(safe.places, safe.dimensions, large))
@@ -243,7 +243,7 @@ class Witnesses(Proofs):
     threshold: int = field(kw_only=True)
 
     @classmethod
-    def around(cls, safe: SafeCells, base: Ints, large: Flags) -> Witnesses:
+    def of_base(cls, safe: SafeCells, base: Ints, large: Flags) -> Witnesses:
         """With what an outsider knows: a cell of the list counts the threshold or more, others withheld somebody."""
         lattice = Lattice.of(Cells(safe.places, safe.dimensions, base))
         flat = lattice.values.shape

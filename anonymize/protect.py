@@ -33,6 +33,7 @@ from anonymize.protection.branches import prove_unseen
 from anonymize.protection.design import Design, by_level, coarsened, planned, standing, without_dominated
 from anonymize.protection.lattice import Flags, Ints, Lattice
 from anonymize.protection.moves import PLENTY, Move, Offers, offers
+from anonymize.protection.partners import partners
 from anonymize.protection.prices import prices
 from anonymize.protection.proofs import Needs, Proofs, Saved, at_risk
 from anonymize.tables import CellRef, Cells, Mark, SafeCells
@@ -274,6 +275,8 @@ class Board:
         if dear and proofs.prove(place, cell, self.marks, near=chosen is not None):
             return True
         chosen = chosen or self._alone(task, limit)
+        if self._detour(task, self._price(chosen) - 1 if chosen else limit):
+            return True
         if self._hope(task, self._price(chosen) - 1 if chosen else limit):
             return True
         if chosen is None:
@@ -281,6 +284,24 @@ class Board:
         self._withhold_corners(chosen)
         proofs.proven[place, cell] = True
         return True
+
+    def _detour(self, task: Task, limit: int) -> bool:
+        """Withhold what makes room by the cheapest way round, if its price is within a limit, and prove the cell."""
+        if self.lattice.level[task.place] < self.lattice.level.max() - 1:
+            return False
+        by = tuple(change for change in (task.up, -task.down) if change)
+        at, around = (task.place, task.cell), next(task.proofs.around(task.place, task.cell))
+        corners = partners(task.proofs.lattice, self.marks, self.prices, at, by, around[:3])
+        if not corners or self._hidden_price(corners) > limit:
+            return False
+        saved = self._saved()
+        for place, corner in corners:
+            self._withhold(place, corner)
+        if task.proofs.prove(task.place, task.cell, self.marks):
+            self.sakes.append((task.place, task.cell, corners))
+            return True
+        self._come_back(saved)
+        return False
 
     def _hope(self, task: Task, limit: int) -> bool:
         """Withhold for a move that only known zeros stand in the way of, if its price is within a limit, and prove it.
@@ -368,6 +389,13 @@ class Board:
 
     def _price(self, move: Move) -> int:
         return sum(int(self.prices[corner]) for corner in self._shown_corners(move))
+
+    def _hidden_price(self, corners: list[tuple[int, int]]) -> int:
+        """What withholding several cells costs, with all that is shown below them."""
+        hidden = np.zeros(self.marks.shape, dtype=np.bool_)
+        for place, corner in corners:
+            hidden[np.ix_(np.arange(place, self.lattice.end[place]), self.lattice.finer[corner])] = True
+        return int(self.alone[hidden & (self.marks == Mark.SHOWN)].sum())
 
     def _most_for_the_price(self, task: Task, limit: int) -> list[tuple[int, Move]]:
         """Price and move, those first that bring most for their price."""

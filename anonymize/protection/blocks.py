@@ -129,7 +129,7 @@ def block(
     varying = inside[first < last]
     above = lattice.path(top)
     # what every place of the path above shows binds all varying places together, so it is said once, of the top
-    mark = np.vstack([marks[varying], _together(marks[above])[None, :], marks[above]])
+    mark = np.vstack([marks[varying], together(marks[above])[None, :], marks[above]])
     says = _told(lattice, mark)
     says[len(varying) + 1 :] = marks[above] == Mark.WITHHELD
     places = np.concatenate([varying, [top], above])
@@ -140,7 +140,7 @@ def block(
     return Block(lattice, leaves, sum_rows(lattice, leaves, at, cells), low, high)
 
 
-def _together(marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def together(marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """What several places of one path show together: nothing changes in one of them alone."""
     return np.where((marks == Mark.SHOWN).any(axis=0), Mark.SHOWN, Mark.ABSENT).astype(np.uint8)
 

@@ -22,7 +22,7 @@ from anonymize.policy import Policy
 from anonymize.protection.lattice import Ints, Lattice
 
 UNIT = 64  # of a price; a secret factor is 1 to 5 of them
-SMALL = 16  # counts below it cost the same
+SMALL = 8  # counts below it cost the same
 TOTAL_BITS = 24  # public weights are scaled down to a total of so many bits, so that no sum of prices is PLENTY
 
 
@@ -43,8 +43,8 @@ def prices(lattice: Lattice, policy: Policy, key: bytes) -> Ints:
 def magnitudes(counts: Ints) -> Ints:
     """Counts rounded down to a power of two.
 
-    >>> magnitudes(np.array([0, 7, 16, 31, 32, 1000])).tolist()
-    [16, 16, 16, 16, 32, 512]
+    >>> magnitudes(np.array([0, 7, 8, 15, 16, 1000])).tolist()
+    [8, 8, 8, 8, 16, 512]
     """
     power = np.frexp(np.maximum(counts, SMALL).astype(np.float64))[1].astype(np.int64) - 1  # exact below 2 ** 53
     return np.int64(1) << power

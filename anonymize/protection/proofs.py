@@ -175,7 +175,7 @@ class Proofs:
         """
         if self.proven[place, cell] or self._walk(place, cell, marks):
             return True
-        for block_of in list(self._blocks(place, cell))[: 1 if near else None]:
+        for block_of in list(self.around(place, cell))[: 1 if near else None]:
             prover = self._prover(block_of, marks)
             while not self.proven[place, cell]:
                 table = prover.table(place, cell, self._missing(place, cell))
@@ -193,7 +193,7 @@ class Proofs:
             walk.seek(cell, int(self.lattice.values[place, cell]))
             self._note_walk(place, walk)
 
-    def _blocks(self, place: int, cell: int) -> Iterator[tuple[int, int, int, tuple[int, ...]]]:
+    def around(self, place: int, cell: int) -> Iterator[tuple[int, int, int, tuple[int, ...]]]:
         """Blocks for a cell, as centre, top, how far, and lowest places further off; the narrowest first.
 
         Where zeros are known, persons come into a cell only where some are: a cell of few lies around them.
