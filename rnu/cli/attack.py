@@ -78,6 +78,13 @@ def _of_release(folder: Path, done: AttackedRelease) -> list[str]:
     out = [f"{folder}:"]
     for one in done.tables:
         out += [_of_programme(one), *_findings("  ", one.attacked.found)]
+    for linked in done.linked:
+        name, count = f"{linked.cube} {linked.programme}", len(linked.found)
+        out.append(f"  {name}: {linked.tried:,} withheld cells tried, {count:,} cells found")
+        out += [
+            f"    {f.name[2]} {' '.join(filter(None, f.name[:2]))}: from {f.low:.0f} to {f.high:.0f}"
+            for f in linked.found[:MOST_TOLD]
+        ]
     out += [
         f"  {c.kind}: {c.programme} {c.place} {' '.join(c.categories)}: {c.by:+} since {c.before}"
         for c in done.changes[:MOST_TOLD]
