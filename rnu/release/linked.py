@@ -133,12 +133,12 @@ def linked_tables(folder: Path, own: Sequence[Table]) -> Iterator[LinkedTables]:
 
 
 def _overlaps(folder: Path, number: str, pairs: str, own: Mapping[str, Public]) -> Iterator[LinkedTables]:
-    rows = _delivered(folder, number)
-    if rows.empty:
+    rows, of_pairs = _delivered(folder, number), _delivered(folder, pairs)
+    if rows.empty and of_pairs.empty:
         return
     users = Users.of(_categories(folder, pairs, OTHER), own)
     every = Dimension(NUMBER, tuple(str(n + 1) for n in range(len(users.programmes))))
-    others, of_pairs = Dimension(OTHER, users.programmes), _delivered(folder, pairs)
+    others = Dimension(OTHER, users.programmes)
     strictest = max(users.thresholds)
     tables = {
         p: _safe(of_pairs[of_pairs["programa"] == p], others, users.places, strictest) for p in users.programmes[:-1]
