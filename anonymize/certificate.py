@@ -209,11 +209,11 @@ class Rounding:
             whole = sparse.kron(np.ones((1, len(units))), sparse.eye_array(types))
             matrix = sparse.csr_array(sparse.vstack([matrix, whole]))
             low, high = np.concatenate([low, total]), np.concatenate([high, total])
-        found = _whole(matrix, low, high, target.reshape(-1), width)
+        found = whole_near(matrix, low, high, target.reshape(-1), width)
         return None if found is None else found.reshape(len(units), types)
 
 
-def _whole(matrix: sparse.csr_array, low: Floats, high: Floats, target: Floats, width: int) -> Ints | None:
+def whole_near(matrix: sparse.csr_array, low: Floats, high: Floats, target: Floats, width: int) -> Ints | None:
     """The nearest whole numbers with low <= matrix x <= high, within floor and ceiling widened so far; None if none."""
     floor = np.floor(target + 1e-9)
     columns = matrix.shape[1]

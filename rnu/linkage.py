@@ -19,11 +19,12 @@ import pyarrow.parquet as pq
 from anonymize.aggregate import moves, programme_sets
 from anonymize.errors import Unprotectable
 from anonymize.joint.flows import MOVEMENT, Flows
-from anonymize.joint.overlaps import NUMBER, OTHER, Overlaps, Users, overlaps_of
+from anonymize.joint.overlaps import Overlaps, Users, overlaps_of
 from anonymize.joint.secure import JointFacts, secure_flows, secure_overlaps
+from anonymize.joint.verify import NUMBER, OTHER
 from anonymize.pseudonym import Key
 from anonymize.secure import Protected
-from anonymize.tables import Mark, Places
+from anonymize.tables import TOTAL, Mark, Places
 from rnu.errors import DisclosureRisk, SettingsError
 from rnu.ledger import Intake
 from rnu.release.model import ProgrammeTable
@@ -79,12 +80,14 @@ class Shown:
 
     counts: Mapping[tuple[str, str], int]
     marks: Mapping[tuple[str, str], Mark]
+    large: frozenset[tuple[str, str]] = frozenset()  # withheld, and everybody can know that the threshold is reached
 
     @classmethod
     def of(cls, counts: Mapping[str, pd.DataFrame], made: Mapping[tuple[str, str], Protected]) -> Shown:
         """From what was counted and protected, by cube (and programme)."""
         users: dict[tuple[str, str], int] = {}
         marks: dict[tuple[str, str], Mark] = {}
+        large = set[tuple[str, str]]()
         for (cube, programme), protected in made.items():
             own = counts[cube][counts[cube]["programme"] == programme]
             users[programme, NATION] = int(own["n"].sum())
@@ -94,11 +97,17 @@ class Shown:
             total = (-1,) * len(safe.dimensions)
             for place in np.flatnonzero(safe.places.level < len(SHOWN_AT)).tolist():
                 marks[programme, safe.places.codes[place]] = Mark(int(safe.marks[(place, *total)]))
-        return cls(users, marks)
+            listed = (one for one in protected.certificate.large if one.level in SHOWN_AT)
+            large |= {(programme, one.place) for one in listed if set(one.categories) <= {TOTAL}}
+        return cls(users, marks, frozenset(large))
 
     def where(self, programmes: Sequence[str], places: Places, mark: Mark) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """(places, programmes) where a programme's total has a mark."""
         return np.array([[self.marks.get((p, code)) is mark for p in programmes] for code in places.codes])
+
+    def where_large(self, programmes: Sequence[str], places: Places) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """(places, programmes) where everybody can know that a withheld total reaches its threshold."""
+        return np.array([[(p, code) in self.large for p in programmes] for code in places.codes])
 
 
 def departments(gazetteer: Gazetteer) -> Places:
@@ -128,10 +137,11 @@ def overlaps(
     if len(delivered) < 2:
         return Linked((ProgrammeTable(number, EVERYBODY, None), *missing))
     counted = _count_overlaps(settings, intakes, period, store, departments(gazetteer), delivered)
-    marks = [shown.where(delivered, counted.places, mark) for mark in (Mark.SHOWN, Mark.WITHHELD)]
+    told = [shown.where(delivered, counted.places, mark) for mark in (Mark.SHOWN, Mark.WITHHELD)]
+    told.append(shown.where_large(delivered, counted.places))
     users = np.array([[shown.counts.get((p, code), 0) for p in delivered] for code in counted.places.codes])
     try:
-        safe = secure_overlaps(counted, Users(users, *marks), protection_key(key, number.id, EVERY_PROGRAMME))
+        safe = secure_overlaps(counted, Users(users, *told), protection_key(key, number.id, EVERY_PROGRAMME))
     except Unprotectable as error:
         raise DisclosureRisk(
             f"overlaps cannot be protected: {error}",
@@ -142,7 +152,9 @@ def overlaps(
     names = ", ".join(settings.programme(p).name(period.last_day()) for p in ordered if p not in delivered)
     notes = (f"Los cruces entre programas no incluyen los padrones no entregados: {names}.",) if names else ()
     return Linked(
-        (ProgrammeTable(number, EVERYBODY, safe.number), *tables, *missing), ((number.id, safe.facts),), notes
+        (ProgrammeTable(number, EVERYBODY, safe.number, safe.certificate), *tables, *missing),
+        ((number.id, safe.facts),),
+        notes,
     )
 
 
@@ -160,7 +172,7 @@ def _overlap_cubes(
     numbers = tuple(Category(str(j), f"En {j} programa{'s' if j > 1 else ''}") for j in range(1, len(programmes) + 1))
     number = _cube(tables.number, NUMBER, numbers, (EVERYBODY.id,), {EVERYBODY.id: max(thresholds.values(), default=5)})
     others = tuple(Category(p, name) for p, name in names.items())
-    pairs = _cube(tables.pairs, OTHER, others, tuple(programmes[:-1]), thresholds)
+    pairs = _cube(tables.pairs, OTHER, others, tuple(programmes[:-1]), thresholds, proven_with=number.id)
     return _described(number, order), _described(pairs, order)
 
 
@@ -220,8 +232,9 @@ def flows(
         if p not in now:
             tables.append(ProgrammeTable(cube, settings.programme(p), None))
             continue
-        marks = [shown.where([p], places, mark)[:, 0] for mark in (Mark.SHOWN, Mark.WITHHELD)]
-        own = Flows(places, settings.threshold(p), _by_department(counted[counted["programme"] == p], places), *marks)
+        told = [shown.where([p], places, mark)[:, 0] for mark in (Mark.SHOWN, Mark.WITHHELD)]
+        told.append(shown.where_large([p], places)[:, 0])
+        own = Flows(places, settings.threshold(p), _by_department(counted[counted["programme"] == p], places), *told)
         try:
             safe = secure_flows(own, protection_key(key, cube.id, p))
         except Unprotectable as error:
@@ -230,7 +243,7 @@ def flows(
                 where="config/cubes.toml: flows.programmes",
                 remedy="leave the programme out there",
             ) from error
-        tables.append(ProgrammeTable(cube, settings.programme(p), safe.movements))
+        tables.append(ProgrammeTable(cube, settings.programme(p), safe.movements, safe.certificate))
         facts.append((f"{cube.id}/{p}", safe.facts))
     return Linked(tuple(tables), tuple(facts))
 
@@ -304,6 +317,7 @@ def _cube(
     categories: tuple[Category, ...],
     programmes: tuple[str, ...],
     thresholds: Mapping[str, int],
+    proven_with: str = "",
 ) -> Cube:
     return LinkedCube(
         id=table.id,
@@ -319,6 +333,7 @@ def _cube(
         thresholds=dict(thresholds),
         keywords=table.keywords,
         totals=dimension == NUMBER,
+        proven_with=proven_with,
     )
 
 

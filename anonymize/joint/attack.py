@@ -131,10 +131,13 @@ def attack_overlaps(
     users: Mapping[tuple[str, str], int],
     targets: Mapping[Name, int],
     large: Mapping[Name, int],
+    homes: Mapping[tuple[str, str], int] | None = None,
 ) -> tuple[Exposed, ...]:
     """Overlaps that can be worked out from both tables and from users by (programme, place).
 
-    Targets that no table has any more (dropped) are tried as well.
+    Targets that no table has any more (dropped) are tried as well. An outsider does not know at departments the users
+    that these tables count there, but `homes`, those of the programmes' own tables: no more can count there for whom
+    the programme is their first.
     """
     nation, *departments = number.places.codes
     sets = [frozenset(c) for size in range(1, len(programmes) + 1) for c in combinations(programmes, size)]
@@ -149,6 +152,10 @@ def attack_overlaps(
     rows += [
         Row((p, "", place), terms(place, p, p), float(n), float(n), elsewhere=True) for (p, place), n in users.items()
     ]
+    for (p, place), n in (homes or {}).items():
+        before = set(programmes[: programmes.index(p)])
+        first = {i: 1 for (d, s), i in numbered.items() if d == place and p in s and not s & before}
+        rows.append(Row((p, "", place), first, 0.0, float(n), elsewhere=True))
     return narrowed(len(numbered), rows, targets)
 
 

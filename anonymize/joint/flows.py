@@ -18,10 +18,12 @@ from scipy import sparse
 
 from anonymize.joint.overlaps import within
 from anonymize.joint.system import Cell, Flags, Ints, Joint, SafeJoint, sparse_drops
+from anonymize.joint.verify import ARRIVED, DEPARTED, MOVED
+from anonymize.joint.verify import MOVEMENT as OF_MOVEMENTS
 from anonymize.tables import Dimension, Mark, Places, SafeCells
 
-ARRIVED, DEPARTED, MOVED, STAYED = "altas", "bajas", "traslados", "permanecen"
-MOVEMENT = Dimension("movimiento", (ARRIVED, DEPARTED, MOVED))
+STAYED = "permanecen"
+MOVEMENT = Dimension(OF_MOVEMENTS, (ARRIVED, DEPARTED, MOVED))
 STAYS, NEW, COMES, ENDS, GOES = range(5)
 
 
@@ -34,6 +36,7 @@ class Flows:
     persons: Ints  # (departments, 5) stays, new, comes from elsewhere, ends, goes elsewhere
     shown: Flags  # (places,) whether the programme's own table shows how many users there are now
     withheld: Flags  # (places,) or withholds it (mark c)
+    large: Flags | None = None  # (places,) where everybody can know that what is withheld reaches the threshold
 
     @property
     def before(self) -> Ints:

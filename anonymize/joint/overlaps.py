@@ -20,10 +20,10 @@ import numpy as np
 from scipy import sparse
 
 from anonymize.joint.system import Cell, Flags, Ints, Joint, SafeJoint, sparse_drops
+from anonymize.joint.verify import NUMBER, OTHER
 from anonymize.tables import Dimension, Mark, Places, SafeCells
 
 DISTINCT, PAIRS = "distintas", "pares"
-OTHER, NUMBER = "otro_programa", "programas"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +59,7 @@ class Users:
     counts: Ints  # true
     shown: Flags
     withheld: Flags  # mark c; neither: not published
+    large: Flags | None = None  # of those withheld, which everybody can know to reach their threshold; else none
 
 
 def joint_of(overlaps: Overlaps, users: Users) -> Joint:

@@ -1,4 +1,4 @@
-"""Protect and attack overlaps and flows by turns until the attack finds nothing."""
+"""Protect, attack and prove overlaps and flows by turns until nothing is found and each cell at risk has its proof."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from anonymize.errors import Unprotectable
-from anonymize.joint.attack import Exposed, Name, attack_flows, attack_overlaps
+from anonymize.joint.attack import Name, attack_flows, attack_overlaps
+from anonymize.joint.certificate import certify, whole
 from anonymize.joint.flows import Flows, flows_joint, movements
 from anonymize.joint.overlaps import PAIRS, Overlaps, Users, by_number, by_pair, joint_of
 from anonymize.joint.protect import JointProof, protect
+from anonymize.joint.published import own_users, published_flows, published_overlaps
 from anonymize.joint.system import Cell, Joint, SafeJoint
+from anonymize.joint.verify import JointCertificate, Linked
 from anonymize.tables import SafeCells
 
-ROUNDS = 8  # of dropping what an attack found, before the tables are refused
+ROUNDS = 8  # of dropping what an attack found or no proof was found for, before the tables are refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class SafeOverlaps:
 
     number: SafeCells
     pairs: dict[str, SafeCells]  # by the first programme of each pair
+    certificate: JointCertificate
     facts: JointFacts
 
 
@@ -53,13 +59,15 @@ class SafeFlows:
     """The published table of one programme's flows."""
 
     movements: SafeCells
+    certificate: JointCertificate
     facts: JointFacts
 
 
 def secure_overlaps(overlaps: Overlaps, users: Users, key: bytes = b"") -> SafeOverlaps:
-    """Protect overlaps, attack what would be published, drop what was found, until nothing is found.
+    """Protect overlaps, attack what would be published, prove it in public; drop what was found, until nothing is.
 
-    Raises Unprotectable if it does not end.
+    The certificate is made of the safe cells and the programmes' own shown users alone. Raises Unprotectable if it does
+    not end, or if no whole certificate is found.
     """
     joint = joint_of(overlaps, users)
     known = {
@@ -72,42 +80,68 @@ def secure_overlaps(overlaps: Overlaps, users: Users, key: bytes = b"") -> SafeO
     def tables(safe: SafeJoint) -> tuple[SafeCells, dict[str, SafeCells]]:
         return by_number(overlaps, safe), {p: by_pair(overlaps, safe, p) for p in overlaps.programmes[:-1]}
 
-    def attacked(safe: SafeJoint) -> tuple[Exposed, ...]:
-        return attack_overlaps(overlaps.programmes, *tables(safe), known, _at_risk(joint), _large(joint))
+    def attacked(safe: SafeJoint) -> tuple[Name, ...]:
+        found = attack_overlaps(overlaps.programmes, *tables(safe), known, _at_risk(joint), _large(joint))
+        return tuple(one.name for one in found)
 
-    safe, facts = _secure(joint, attacked, key)
-    return SafeOverlaps(*tables(safe), facts)
+    def published(safe: SafeJoint) -> Linked:
+        thresholds = np.array(overlaps.thresholds)
+        own = own_users(users.counts, users.shown, users.withheld, users.large, thresholds)
+        return published_overlaps(overlaps.programmes, overlaps.thresholds, *tables(safe), *own)
+
+    safe, certificate, facts = _secure(joint, attacked, published, key)
+    return SafeOverlaps(*tables(safe), certificate, facts)
 
 
 def secure_flows(flows: Flows, key: bytes = b"") -> SafeFlows:
-    """Protect flows, attack what would be published, drop what was found, until nothing is found.
-
-    Raises Unprotectable if it does not end.
-    """
+    """The same of one programme's flows."""
     joint = flows_joint(flows)
     now = {c: int(n) for c, n, shown in zip(flows.places.codes, flows.now, flows.shown, strict=True) if shown}
     seen = zip(flows.places.codes, flows.before, flows.shown_before, strict=True)
     before = {c: int(n) for c, n, shown in seen if shown}
 
-    def attacked(safe: SafeJoint) -> tuple[Exposed, ...]:
-        return attack_flows(movements(flows, safe), now, before, _at_risk(joint), _large(joint))
+    def attacked(safe: SafeJoint) -> tuple[Name, ...]:
+        found = attack_flows(movements(flows, safe), now, before, _at_risk(joint), _large(joint))
+        return tuple(one.name for one in found)
 
-    safe, facts = _secure(joint, attacked, key)
-    return SafeFlows(movements(flows, safe), facts)
+    def published(safe: SafeJoint) -> Linked:
+        large = None if flows.large is None else flows.large[:, None]
+        shown, withheld = flows.shown[:, None], flows.withheld[:, None]
+        own = own_users(flows.now[:, None], shown, withheld, large, np.array([flows.threshold]))
+        return published_flows(movements(flows, safe), *own)
+
+    safe, certificate, facts = _secure(joint, attacked, published, key)
+    return SafeFlows(movements(flows, safe), certificate, facts)
 
 
 def _secure(
-    joint: Joint, attacked: Callable[[SafeJoint], tuple[Exposed, ...]], key: bytes
-) -> tuple[SafeJoint, JointFacts]:
+    joint: Joint,
+    attacked: Callable[[SafeJoint], tuple[Name, ...]],
+    published: Callable[[SafeJoint], Linked],
+    key: bytes,
+) -> tuple[SafeJoint, JointCertificate, JointFacts]:
     numbers = {_name(cell): i for i, cell in enumerate(joint.cells)}
     exposed: tuple[int, ...] = ()
     for rounds in range(1, ROUNDS + 1):
         safe, proof = protect(joint, exposed, key)
-        found = attacked(safe)
+        found = tuple(numbers[name] for name in attacked(safe))
         if not found:
-            return safe, _facts(joint, safe, proof, rounds)
-        exposed += tuple(numbers[one.name] for one in found)
-    raise Unprotectable(f"after {ROUNDS} rounds an outsider could still work cells out")
+            certificate = certify(published(safe))
+            found = _unproven(joint, certificate)
+            if not found:
+                return safe, whole(certificate), _facts(joint, safe, proof, rounds)
+        exposed += found
+    raise Unprotectable(f"after {ROUNDS} rounds an outsider could still work cells out, or they had no public proof")
+
+
+def _unproven(joint: Joint, certificate: JointCertificate) -> tuple[int, ...]:
+    """Cells at risk on a certificate's list: their proof was not found, and the list would tell that they are large.
+
+    Places and rows stand in the same order in both systems; only the joint one has cells that no table has, at the end.
+    """
+    wide, cells = len(joint.cells) // len(certificate.linked.places), certificate.linked.cells.state.shape[1]
+    listed = (place * wide + row for place, row in certificate.large if row < cells)
+    return tuple(cell for cell in listed if joint.at_risk[cell])
 
 
 def _facts(joint: Joint, safe: SafeJoint, proof: JointProof, rounds: int) -> JointFacts:

@@ -49,6 +49,7 @@ class Joint:
     free: Flags  # (cells,) not shown, whatever it counts: something elsewhere that it is part of is withheld
     hidden: Flags  # (cells,) no table has it, but it can be asked about
     ladder: tuple[tuple[tuple[int, ...], ...], ...]  # per cell: sets of cells to drop for it, one after the other
+    large: Flags | None = None  # (cells,) known to reach their threshold; where it is left out, those that do
 
     def __post_init__(self) -> None:
         kinds, cells = len(self.counts), len(self.cells)
@@ -74,7 +75,7 @@ class Joint:
     @property
     def least(self) -> Ints:
         """What is known of a cell once it is withheld: somebody, and at least the threshold where it is not at risk."""
-        return np.where(self.at_risk, 1, self.threshold)
+        return np.where(~self.at_risk if self.large is None else self.large, self.threshold, 1)
 
     def marks(self, withheld: Flags, dropped: Flags) -> Marks:
         """What is published of every cell if some are withheld and some dropped.

@@ -41,7 +41,9 @@ def command(
 
     For a release, --earlier names releases. One of the same period is attacked together with it, table by table,
     where all that both show agrees. Of any other, small differences of breakdowns of a province or district within a
-    year are found. --known files have columns programa, ubigeo, n, and breakdowns if any. With --splits, the old codes
+    year are found; with one of the period right before, arrivals and departures are attacked by its users as well.
+
+    --known files have columns programa, ubigeo, n, and breakdowns if any. With --splits, the old codes
     in them and in earlier releases stand for the sum of the new.
 
     Exit code 0: nothing was found, 1: something was, 2: could not run. What is found is about persons: keep it to
@@ -78,6 +80,13 @@ def _of_release(folder: Path, done: AttackedRelease) -> list[str]:
     out = [f"{folder}:"]
     for one in done.tables:
         out += [_of_programme(one), *_findings("  ", one.attacked.found)]
+    for linked in done.linked:
+        name, count = f"{linked.cube} {linked.programme}", len(linked.found)
+        out.append(f"  {name}: {linked.tried:,} withheld cells tried, {count:,} cells found")
+        out += [
+            f"    {f.name[2]} {' '.join(filter(None, f.name[:2]))}: from {f.low:.0f} to {f.high:.0f}"
+            for f in linked.found[:MOST_TOLD]
+        ]
     out += [
         f"  {c.kind}: {c.programme} {c.place} {' '.join(c.categories)}: {c.by:+} since {c.before}"
         for c in done.changes[:MOST_TOLD]

@@ -15,7 +15,7 @@ from rnu.cli.options import json_option
 from rnu.cli.output import emit
 from rnu.public.table import by_swaps, verify
 from rnu.release.certificates import is_release
-from rnu.release.verify import Checked, Verified, verify_release
+from rnu.release.verify import Checked, CheckedLinked, Verified, verify_release
 from rnu.standalone.folder import read
 
 MOST_TOLD = 20
@@ -65,12 +65,14 @@ def _of_table(folder: Path, found: Verdict, swapped: Cleared) -> list[str]:
 
 def _of_release(folder: Path, found: Verified) -> list[str]:
     sealed = f"digest {found.digest}" if found.digest else "there is no manifest: nothing says which release it is of"
+    checked: list[Checked | CheckedLinked] = [*found.tables, *found.linked]
     return [
         f"{folder}: {found.release or 'no release as it was signed'}; {sealed}",
         *(_of_programme(table) for table in found.tables),
-        *(f"  wrong: {table.programme}: {problem}" for table in found.tables for problem in table.problems[:MOST_TOLD]),
+        *(_of_linked(table) for table in found.linked),
+        *(f"  wrong: {table.programme}: {problem}" for table in checked for problem in table.problems[:MOST_TOLD]),
         *_wrong(found.problems),
-        *([f"  all {len(found.tables)} certificates hold"] if found.holds else []),
+        *([f"  all {len(checked)} certificates hold"] if found.holds else []),
     ]
 
 
@@ -79,6 +81,13 @@ def _of_programme(table: Checked) -> str:
         f"  {table.programme:<12}{table.withheld:>7,} withheld: {table.proven:,} can be 1 to {table.threshold}, "
         f"{table.at_least_threshold:,} are {table.threshold} or more; {table.unshown:,} nobody shows: "
         f"{table.unshown_proven:,} proven by exchanges"
+    )
+
+
+def _of_linked(table: CheckedLinked) -> str:
+    return (
+        f"  {table.cube} {table.programme}: {table.withheld:,} withheld: {table.proven:,} can be 1 to the threshold, "
+        f"{table.at_least_threshold:,} are the threshold or more"
     )
 
 

@@ -93,11 +93,11 @@ def parsed(text: str) -> Claim:
         threshold = raw["threshold"]
         if not isinstance(threshold, int) or not LEAST <= threshold <= MOST:
             raise ValueError("no threshold")
-        base = _whole(raw["base"])
+        base = whole_numbers(raw["base"])
         if base.size != prod(shape):
             raise ValueError("the base is not of the table's size")
         tables = tuple(_changes(one, shape) for one in raw["tables"])
-        large = tuple(tuple(_whole(cell).tolist()) for cell in raw["at_least_threshold"])
+        large = tuple(tuple(whole_numbers(cell).tolist()) for cell in raw["at_least_threshold"])
         if any(
             len(cell) != len(axes) or not all(0 <= i < len(a.tree.codes) for i, a in zip(cell, axes, strict=True))
             for cell in large
@@ -110,7 +110,7 @@ def parsed(text: str) -> Claim:
 
 
 def _axis(raw: Mapping[str, Any]) -> Axis:
-    codes, parents = tuple(str(code) for code in raw["codes"]), tuple(_whole(raw["parents"]).tolist())
+    codes, parents = tuple(str(code) for code in raw["codes"]), tuple(whole_numbers(raw["parents"]).tolist())
     if not codes or len(set(codes)) < len(codes) or parents[:1] != (-1,):
         raise ValueError("no tree of codes")
     if len(parents) != len(codes) or any(not 0 <= up < i for i, up in enumerate(parents[1:], start=1)):
@@ -123,13 +123,13 @@ def _axis(raw: Mapping[str, Any]) -> Axis:
 
 def _changes(raw: Sequence[int], shape: tuple[int, ...]) -> tuple[Ints, Ints]:
     """Where a table differs from the base, (entries, dimensions), and by how much."""
-    pairs = _whole(raw).reshape(-1, 2)
+    pairs = whole_numbers(raw).reshape(-1, 2)
     if ((pairs[:, 0] < 0) | (pairs[:, 0] >= prod(shape))).any():
         raise ValueError("a change lies outside of the table")
     return np.column_stack(np.unravel_index(pairs[:, 0], shape)), pairs[:, 1]
 
 
-def _whole(numbers: Sequence[int]) -> Ints:
+def whole_numbers(numbers: Sequence[int]) -> Ints:
     """Whole numbers so small that their sums stay exact; ValueError for anything else."""
     if not all(isinstance(n, int) and -MOST_COUNT <= n <= MOST_COUNT for n in numbers):
         raise ValueError("not whole numbers")

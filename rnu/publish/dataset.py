@@ -168,8 +168,14 @@ class Dataset:
         return {**own, "como_se_protege": [first, self._thresholds(own["umbrales"]), *others]}
 
     def certificates(self) -> tuple[tuple[str, str], ...]:
-        """Name of each programme, and where the newest release's certificate of it lies, from the portal's address."""
+        """Name of each programme, and where the newest release's certificate of it lies, from the portal's address.
+
+        Pairs of programmes are proven by the certificate of another table, that of distinct persons.
+        """
         paths = [(name, certificate_path(self.id, programme)) for programme, name in self.programmes]
+        other = _cubes(self.latest.folder)[self.id].get("probada_con")
+        if other:
+            paths.append(("Todos los pares", certificate_path(other, EVERY_PROGRAMME)))
         there = manifest(self.latest.folder)
         return tuple((name, f"releases/{self.latest.digest}/{path}") for name, path in paths if path in there)
 

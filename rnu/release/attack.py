@@ -24,8 +24,10 @@ from anonymize.verify import SHOWN, WITHHELD
 from rnu.errors import BadTable
 from rnu.public.attack import Attacked, Cell, Known, attack
 from rnu.public.table import Public, counted
-from rnu.release.certificates import PLACE, Table, csv_frames, release_of, tables
+from rnu.release.attack_linked import TriedLinked, attack_linked
+from rnu.release.certificates import PLACE, ReleaseName, Table, csv_frames, release_of, tables
 from rnu.release.columns import MARK
+from rnu.release.linked import linked_tables
 from rnu.release.read import dimensions, own_cubes
 from rnu.settings import Period
 
@@ -77,11 +79,13 @@ class AttackedRelease:
     tables: tuple[Tried, ...]
     changes: tuple[Change, ...]
     allowed: int  # small differences that the calendar allows
+    linked: tuple[TriedLinked, ...] = ()
 
     @property
     def stands(self) -> bool:
         """Whether nothing was found."""
-        return not self.changes and not any(one.attacked.found for one in self.tables)
+        found = (*(one.attacked.found for one in self.tables), *(one.found for one in self.linked))
+        return not self.changes and not any(found)
 
 
 def attack_release(
@@ -93,7 +97,8 @@ def attack_release(
     given = [fact for path in known for fact in read_facts(path)]
     before = [(release_of(one), list(shown_facts(one))) for one in earlier]
     tried, changes, allowed = list[Tried](), list[Change](), 0
-    for table in tables(folder):
+    own_tables = list(tables(folder))
+    for table in own_tables:
         of_users = table.programme not in {one.programme for one in tried}
         facts, finder = _own(table, given if of_users else []), Finder.of(table.public, divided)
         for release, published in before:
@@ -108,7 +113,26 @@ def attack_release(
                 changes += found
                 allowed += len(small) - len(found)
         tried.append(_try(table, facts, finder))
-    return AttackedRelease(tuple(tried), tuple(changes), allowed)
+    linked = tuple(
+        attack_linked(one, _users_before(own_tables, here, before)) for one in linked_tables(folder, own_tables)
+    )
+    return AttackedRelease(tuple(tried), tuple(changes), allowed, linked)
+
+
+def _users_before(
+    own: Sequence[Table], here: ReleaseName, before: Sequence[tuple[ReleaseName, Sequence[Fact]]]
+) -> dict[tuple[str, str], int]:
+    """Users by programme and place that a release of the period right before shows, if one is held."""
+    of_users: dict[str, str] = {}
+    for table in own:
+        of_users.setdefault(table.programme, table.cube)
+    return {
+        (fact.programme, fact.place): fact.count
+        for release, published in before
+        if _months(release.period) == _months(here.period) - 1
+        for fact in published
+        if of_users.get(fact.programme) == fact.cube and set(fact.categories.values()) <= {TOTAL}
+    }
 
 
 def _try(table: Table, facts: Sequence[Fact], finder: Finder) -> Tried:

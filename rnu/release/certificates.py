@@ -1,4 +1,4 @@
-"""A release's certificates: one public proof for each programme's table, written, and read back beside its cells."""
+"""A release's certificates: public proofs, written, and those of programmes' tables read back beside their cells."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from anonymize.joint.verify import JointCertificate
 from anonymize.tables import TOTAL
 from rnu.errors import DisclosureRisk, NotARelease, SettingsError, StoreError
 from rnu.public.axes import Axis, flat, tree_of
 from rnu.public.certificate import Claim, parsed, written
+from rnu.public.linked import linked_written
 from rnu.public.table import Public, read_cells
 from rnu.release.columns import MARK, NOT_DELIVERED
 from rnu.release.describe import CERTIFICATES, certificate_path
@@ -40,7 +42,7 @@ class ReleaseName:
 
 
 def write_certificates(contents: Contents, folder: Path) -> None:
-    """Write the certificate of every programme's delivered table; DisclosureRisk where there is none."""
+    """Write the certificate of every delivered table that has its own; DisclosureRisk where there is none."""
     (folder / CERTIFICATES).mkdir()
     release = ReleaseName(contents.period, contents.revision)
     for table in contents.tables:
@@ -61,6 +63,8 @@ def _text(table: ProgrammeTable, of: Mapping[str, str]) -> str:
             where=f"{table.cube.id}, {table.programme.id}",
             remedy="only `secure` makes what a release may hold",
         )
+    if isinstance(table.certificate, JointCertificate):
+        return linked_written(table.certificate, of)
     axes = (
         Axis(PLACE, tree_of(table.safe.places)),
         *(Axis(d.id, flat(TOTAL, d.categories, d.id)) for d in table.safe.dimensions),
@@ -126,9 +130,9 @@ def not_as_built(folder: Path, error: Exception) -> NotARelease:
     )
 
 
-def csv_frames(folder: Path, cube: str) -> list[pd.DataFrame]:
+def csv_frames(folder: Path, cube: str, levels: Sequence[str] = LEVELS) -> list[pd.DataFrame]:
     """A cube's tables as text, root level first; none if the folder has no file of it."""
-    paths = [table_path(folder, cube, level) for level in LEVELS]
+    paths = [table_path(folder, cube, level) for level in levels]
     if not any(path.exists() for path in paths):
         return []
     try:

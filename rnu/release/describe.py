@@ -226,6 +226,7 @@ def _cube(contents: Contents, cube: Cube) -> dict[str, Any]:
         ],
         "desgloses": [d.id for d in cube.dimension],
         **({"enlazada": True} if isinstance(cube, LinkedCube) else {}),
+        **({"probada_con": cube.proven_with} if isinstance(cube, LinkedCube) and cube.proven_with else {}),
     }
 
 
@@ -237,7 +238,9 @@ def _certificate(table: ProgrammeTable, contents: Contents, folder: Path) -> dic
         "type": "file",
         "path": path,
         "title": f"Certificado de protección: {table.cube.title}, {name}",
-        "description": (
+        "description": _linked_proof(table.cube, contents)
+        if table.linked
+        else (
             "Tablas de números enteros que concuerdan con todo lo publicado. Prueban que cada cifra reservada puede "
             "tener cualquier valor desde 1 hasta el umbral, salvo las que se sabe que lo alcanzan. Lo comprueba "
             "`rnu verify`, sin los datos."
@@ -249,6 +252,17 @@ def _certificate(table: ProgrammeTable, contents: Contents, folder: Path) -> dic
         "tabla": table.cube.id,
         "programa": table.programme.id,
     }
+
+
+def _linked_proof(cube: Cube, contents: Contents) -> str:
+    """What the certificate of linked tables is."""
+    others = [one.id for one in cubes_of(contents) if isinstance(one, LinkedCube) and one.proven_with == cube.id]
+    also = f" Vale también para el cuadro {', '.join(others)}." if others else ""
+    return (
+        "Repartos de personas por departamento, en números enteros, que concuerdan con todo lo publicado. Prueban que "
+        "cada cifra reservada puede tener cualquier valor desde 1 hasta el umbral, salvo las que se sabe que lo "
+        f"alcanzan. Lo comprueba `rnu verify`, sin los datos.{also}"
+    )
 
 
 def _broken_down(contents: Contents, cube: Cube, programme: Programme) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from anonymize.joint.verify import JointCertificate
 from anonymize.tables import SafeCells
 from rnu.settings import Cube, LinkedCube, Period, Programme, Rates
 
@@ -19,12 +20,17 @@ class ProgrammeTable:
     cube: Cube
     programme: Programme
     safe: SafeCells | None
-    certificate: Certificate | None = None
+    certificate: Certificate | JointCertificate | None = None
+
+    @property
+    def linked(self) -> bool:
+        """Whether it is made by linking rosters."""
+        return isinstance(self.cube, LinkedCube)
 
     @property
     def certified(self) -> bool:
-        """Whether it comes with a public proof; tables made by linking have theirs with the owner alone."""
-        return not isinstance(self.cube, LinkedCube)
+        """Whether it comes with a certificate of its own; that of distinct persons speaks of the pairs as well."""
+        return not (isinstance(self.cube, LinkedCube) and self.cube.proven_with)
 
 
 @dataclass(frozen=True, slots=True)

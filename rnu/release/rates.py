@@ -101,7 +101,7 @@ def _axis(table: ProgrammeTable) -> str:
 
 def _cells(programme: Programme, contents: Contents, frames: Frames, level: str) -> dict[str, pd.DataFrame]:
     """A programme's published rows by what they count, each by place."""
-    mine = [t for t in contents.tables if t.programme.id == programme.id and t.certified]  # not those of linking
+    mine = [t for t in contents.tables if t.programme.id == programme.id and not t.linked]
     found: dict[str, pd.DataFrame] = {}
     for table in mine:
         rows = frames[table.cube.id, level]

@@ -27,6 +27,7 @@ from rnu.release.certificates import (
     release_of,
     tables,
 )
+from rnu.release.linked import LinkedTables, linked_tables
 from rnu.release.manifest import MANIFEST, problems
 from rnu.release.read import dimensions, own_cubes, read_json
 from rnu.ubigeo import LEVELS, NATION
@@ -49,6 +50,19 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedLinked:
+    """What a check of a certificate of linked tables found."""
+
+    cube: str
+    programme: str
+    shown: int
+    withheld: int
+    proven: int  # withheld cells that can be 1 … their threshold
+    at_least_threshold: int  # withheld cells known to be the threshold or more
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Verified:
     """What a check of a release found. It holds if, and only if, no problem is told."""
 
@@ -56,11 +70,13 @@ class Verified:
     digest: str  # of the manifest; empty if there is none
     tables: tuple[Checked, ...]
     problems: tuple[str, ...]
+    linked: tuple[CheckedLinked, ...] = ()
 
     @property
     def holds(self) -> bool:
         """Whether everything is as it should be."""
-        return not self.problems and all(not table.problems for table in self.tables)
+        of_tables = (*(table.problems for table in self.tables), *(table.problems for table in self.linked))
+        return not self.problems and not any(of_tables)
 
 
 def verify_release(folder: Path) -> Verified:
@@ -79,17 +95,22 @@ def verify_release(folder: Path) -> Verified:
         return Verified("", digest, (), tuple(changed))
     release = release_of(folder)
     of = Expected.of(folder, release)
-    checked = tuple(_checked(table, of) for table in tables(folder))
+    own = list(tables(folder))
+    checked = tuple(_checked(table, of) for table in own)
     wrong = () if checked else ("there is no table with a certificate",)
-    return Verified(str(release), digest, checked, wrong)
+    linked = tuple(_checked_linked(one, of) for one in linked_tables(folder, own))
+    return Verified(str(release), digest, checked, wrong, linked)
 
 
-def certificate_problems(folder: Path) -> Iterator[tuple[Table, str]]:
+def certificate_problems(folder: Path) -> Iterator[tuple[Table | LinkedTables, str]]:
     """What is wrong with each certificate of a release."""
-    expected = Expected.of(folder, release_of(folder))
-    for table in tables(folder):
+    expected, own = Expected.of(folder, release_of(folder)), list(tables(folder))
+    for table in own:
         for problem in (*expected.problems(table), *verify(table.public).problems):
             yield table, problem
+    for linked in linked_tables(folder, own):
+        for problem in (*expected.problems_of_linked(linked), *linked.public.verify().problems):
+            yield linked, problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +169,16 @@ class Expected:
         if told != claim.threshold:
             yield f"the certificate proves values up to {claim.threshold}, and the threshold is {told}"
 
+    def problems_of_linked(self, linked: LinkedTables) -> Iterator[str]:
+        """Where a certificate of linked tables speaks of another release, or proves other thresholds than are told."""
+        of = linked.public.claim.of
+        if of != of_table(self.release, linked.cube, linked.programme):
+            yield f"the certificate is of another table: {', '.join(of.values())}"
+        threshold = max(linked.users.thresholds)
+        told = self.thresholds.get(linked.cube, {}).get(linked.programme, threshold)
+        if told != threshold:
+            yield f"the programmes' own tables prove values up to {threshold}, and the threshold is {told}"
+
 
 def above(place: str) -> str:
     """The place right above another, empty for the nation.
@@ -172,6 +203,14 @@ def _broken_down(folder: Path, cube: str) -> dict[str, list[str]]:
     """What each programme's table is broken down by; the others' columns say `total` in all its rows."""
     table = next(t for t in read_json(folder, DATAPACKAGE)["tablas"] if t["id"] == cube)
     return {one["id"]: one.get("desgloses", table["desgloses"]) for one in table["programas"]}
+
+
+def _checked_linked(linked: LinkedTables, expected: Expected) -> CheckedLinked:
+    found = linked.public.verify()
+    problems = (*expected.problems_of_linked(linked), *found.problems)
+    return CheckedLinked(
+        linked.cube, linked.programme, found.shown, found.withheld, found.proven, found.large, problems
+    )
 
 
 def _checked(table: Table, expected: Expected) -> Checked:

@@ -346,6 +346,7 @@ class LinkedCube(Cube):
     """A table made by linking rosters, in the words of a cube; `cubes.toml` names it in a section of its own."""
 
     totals: bool = True  # whether it has rows that are not broken down
+    proven_with: str = ""  # the table whose certificate speaks of this one too; empty: it has its own
 
 
 @dataclass(frozen=True, slots=True)
