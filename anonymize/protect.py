@@ -8,9 +8,10 @@ zeros are often known, so nothing may hang on nobody's knowing.
 The way: cells at risk that would be shown are withheld, and nothing is shown below a withheld cell. Then every cell at
 risk gets a proof, from the nation down to the districts: tables of whole counts, one for each value, that agree with
 all that is shown. Mostly they are there already and need only be found (see `protection.screen`, `.walk`, `.blocks`).
-Where they are not, the cheapest *move* (`protection.moves`) makes room: the shown cells that it changes are withheld
-too. Where that would cost more than the cross in the way is worth, the cross is dropped for all children of a place (of
-a dimension that is a tree its deepest level first), and everything begins anew with the smaller design, so that nothing
+Where they are not, the cheapest *move* (`protection.moves`) makes room, or a longer way round over cells that are
+withheld already (`protection.partners`): the shown cells that it changes are withheld too. Where that would cost more
+than the cross in the way is worth, the cross is dropped for all children of a place (of a dimension that is a tree its
+deepest level first), and everything begins anew with the smaller design, so that nothing
 is withheld for the sake of a cross that is gone.
 Dropping ends: a design only shrinks, and with the nation's total alone every split of it is possible.
 
@@ -286,7 +287,11 @@ class Board:
         return True
 
     def _detour(self, task: Task, limit: int) -> bool:
-        """Withhold what makes room by the cheapest way round, if its price is within a limit, and prove the cell."""
+        """Withhold what makes room by the cheapest way round, if its price is within a limit, and prove the cell.
+
+        Only for lowest places and those right above: further up, what is withheld without a move's being sure of it
+        takes too much of what is below (Vaso de Leche, national made-up rosters: 0.26 instead of 0.04 % at district).
+        """
         if self.lattice.level[task.place] < self.lattice.level.max() - 1:
             return False
         by = tuple(change for change in (task.up, -task.down) if change)

@@ -20,27 +20,26 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from anonymize.protection.blocks import ITERATIONS, WHOLE, leaves_around, sum_rows, together
-from anonymize.protection.lattice import Ints, Lattice
+from anonymize.protection.lattice import Flags, Ints, Lattice
 from anonymize.tables import Mark
 
 Floats = NDArray[np.float64]
 
 DEAREST = 1e6  # of the cheapest price: a program with wider costs is not solved well
-LOOKS = 2  # at the cheapest change: by prices of a person, then as these were
+LOOKS = 2  # more found nothing cheaper
 PERSON = 1e-3  # of the cheapest price: what an exchange costs beside what it changes of shown cells
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Program:
-    """Changes of the inner counts of a block, and of the shown cells there, each with its price."""
+class Told:
+    """What is published of the cells that a block's counts can change."""
 
-    places: Ints  # (rows,) of the cells that are shown or marked c
+    places: Ints  # (cells,)
     cells: Ints
-    matrix: sparse.csr_array  # (rows, unknowns) which inner counts each of them sums up
-    low: Floats  # (rows,) by how much it may change at least and at most; 0 and 0: it may not, or for its price
+    low: Floats  # (cells,) by how much it may change at least and at most; 0 and 0: not at all, or for its price
     high: Floats
-    price: Floats  # (rows,) for each person more or fewer; infinite: not at any price
-    most: Floats  # (rows,) persons that it can lose
+    price: Floats  # (cells,) of withholding it: 0 where it is; infinite: it may not be
+    spare: Floats  # (cells,) persons that it can lose if it is withheld
 
 
 def partners(
@@ -57,46 +56,27 @@ def partners(
     """
     centre, top, far = around
     leaves = leaves_around(lattice, centre, top, far)
-    program = _program(lattice, marks, prices, leaves, top)
-    wish = sum_rows(lattice, leaves, np.array([at[0]]), np.array([at[1]]))
-    price = program.price.copy()
-    chosen = np.zeros(len(price), dtype=np.bool_)
+    told = _told(lattice, marks, prices, leaves, top)
+    program = Program(lattice, leaves, told, at)
+    price = told.price.copy()
     for change in by:
-        moved = _least(lattice, leaves, program, price, wish, change)
-        if moved is None:
+        altered = program.cheapest(change, price)
+        if altered is None:
             return []
-        chosen |= (moved > WHOLE) & (price > 0)
-        price[chosen] = 0.0
-    return list(zip(program.places[chosen].tolist(), program.cells[chosen].tolist(), strict=True))
+        price[altered] = 0.0
+    chosen = (price == 0) & (told.price > 0)
+    return list(zip(told.places[chosen].tolist(), told.cells[chosen].tolist(), strict=True))
 
 
-def _least(
-    lattice: Lattice, leaves: Ints, program: Program, price: Floats, wish: sparse.csr_array, change: int
-) -> Floats | None:
-    """The change of which the cells altered cost least, of those found; None if there is none at all."""
-    by_person, least, best = price, np.inf, None
-    for _ in range(LOOKS):
-        moved = _cheapest(lattice, leaves, program, by_person, wish, change)
-        if moved is None:
-            break
-        altered = moved > WHOLE
-        cost = float(price[altered].sum())
-        if cost < least:
-            least, best = cost, moved
-        # a cell is withheld once, however much it changes: what it cost altogether is its price for another look
-        by_person = np.where(altered, price / np.maximum(moved, 1), price)
-    return best
-
-
-def _program(lattice: Lattice, marks: NDArray[np.uint8], prices: Ints, leaves: Ints, top: int) -> Program:
+def _told(lattice: Lattice, marks: NDArray[np.uint8], prices: Ints, leaves: Ints, top: int) -> Told:
+    """Below the top what is shown has its price; at the top, and above, it stays as it is."""
     inside = np.arange(top + 1, int(lattice.end[top]))
     under = np.searchsorted(leaves, lattice.leaf_end[inside]) > np.searchsorted(leaves, lattice.leaf_start[inside])
     varying, above = inside[under], np.array(lattice.path(top))
     row, cells = np.nonzero(marks[varying] <= Mark.WITHHELD)
-    places = varying[row]
     fixed = np.flatnonzero(together(marks[above]) == Mark.SHOWN)
     far, bound = np.nonzero(marks[above] == Mark.WITHHELD)
-    places = np.concatenate([places, np.full(len(fixed), top), above[far]])
+    places = np.concatenate([varying[row], np.full(len(fixed), top), above[far]])
     cells = np.concatenate([cells, fixed, bound])
     value, least = lattice.values[places, cells], lattice.least[places, cells]
     withheld = marks[places, cells] == Mark.WITHHELD
@@ -105,60 +85,70 @@ def _program(lattice: Lattice, marks: NDArray[np.uint8], prices: Ints, leaves: I
     price[len(row) :] = np.inf
     price[value == 0] = np.inf  # a zero is never withheld
     price[withheld] = 0.0
-    return Program(
-        places,
-        cells,
-        sum_rows(lattice, leaves, places, cells),
-        np.where(withheld, least - value, 0).astype(np.float64),
-        np.where(withheld, np.inf, 0.0),
-        price,
-        (value - least).astype(np.float64),
-    )
+    low, high = np.where(withheld, least - value, 0), np.where(withheld, np.inf, 0.0)
+    return Told(places, cells, low.astype(np.float64), high, price, (value - least).astype(np.float64))
 
 
-def _cheapest(
-    lattice: Lattice, leaves: Ints, program: Program, price: Floats, wish: sparse.csr_array, change: int
-) -> Floats | None:
-    """(rows,) by how much each cell changes where the wished one changes by so many for the least price."""
-    inner, open_ = lattice.inner[leaves].reshape(-1), lattice.open[leaves].reshape(-1)
-    rising, falling = np.flatnonzero(open_), np.flatnonzero(inner > 0)
-    bought = np.flatnonzero(np.isfinite(price) & (program.high == 0))
-    unit = float(price[bought][price[bought] > 0].min(initial=np.inf))
-    unit = unit if np.isfinite(unit) else 1.0
-    cost = np.minimum(price[bought] / unit, DEAREST)
-    slack = sparse.csr_array((np.ones(len(bought)), (bought, np.arange(len(bought)))), (len(price), len(bought)))
-    nothing = sparse.csr_array((1, len(bought)))
-    matrix = sparse.csc_array(
-        sparse.vstack(
-            [
-                sparse.hstack([program.matrix[:, rising], -program.matrix[:, falling], -slack, slack]),
-                sparse.hstack([wish[:, rising], -wish[:, falling], nothing, nothing]),
-            ]
-        ),
-        dtype=np.float64,
-    )
-    persons = len(rising) + len(falling)
-    lp = highspy.HighsLp()
-    lp.num_row_, lp.num_col_ = matrix.shape
-    lp.col_cost_ = np.concatenate([np.full(persons, PERSON), cost, cost])
-    lp.col_lower_ = np.zeros(matrix.shape[1])
-    lp.col_upper_ = np.concatenate(
-        [np.full(len(rising), np.inf), inner[falling], np.full(len(bought), np.inf), program.most[bought]]
-    )
-    lp.row_lower_ = np.append(program.low, change)
-    lp.row_upper_ = np.append(program.high, change)
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
-    highs = highspy.Highs()  # type: ignore[no-untyped-call]
-    highs.silent()
-    highs.setOptionValue("threads", 1)
-    highs.setOptionValue("presolve", "off")
-    highs.setOptionValue("simplex_iteration_limit", ITERATIONS)
-    highs.passModel(lp)
-    highs.run()
-    if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-        return None
-    found = np.array(highs.getSolution().col_value)[persons:]
-    moved = np.zeros(len(price))
-    moved[bought] = np.abs(found[: len(bought)] - found[len(bought) :])
-    return moved
+class Program:
+    """The changes of a block's inner counts, and of shown cells, that change one cell by a number."""
+
+    def __init__(self, lattice: Lattice, leaves: Ints, told: Told, at: tuple[int, int]) -> None:
+        self.told = told
+        self.bought = np.flatnonzero(np.isfinite(told.price) & (told.high == 0))
+        inner, open_ = lattice.inner[leaves].reshape(-1), lattice.open[leaves].reshape(-1)
+        rising, falling = np.flatnonzero(open_), np.flatnonzero(inner > 0)
+        self.persons, many = len(rising) + len(falling), len(self.bought)
+        shape = (len(told.price) + 1, many)
+        slack = sparse.csr_array((np.ones(many), (self.bought, np.arange(many))), shape)
+        places, cells = np.append(told.places, at[0]), np.append(told.cells, at[1])
+        sums = sum_rows(lattice, leaves, places, cells)
+        sides = [sums[:, rising], -sums[:, falling], -slack, slack]
+        matrix = sparse.csc_array(sparse.hstack(sides), dtype=np.float64)
+        lp = highspy.HighsLp()
+        lp.num_row_, lp.num_col_ = matrix.shape
+        lp.col_cost_, lp.col_lower_ = np.ones(matrix.shape[1]), np.zeros(matrix.shape[1])
+        free = np.full(max(len(rising), many), np.inf)
+        lp.col_upper_ = np.concatenate([free[: len(rising)], inner[falling], free[:many], told.spare[self.bought]])
+        lp.row_lower_, lp.row_upper_ = np.append(told.low, 0.0), np.append(told.high, 0.0)
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
+        self.highs = highspy.Highs()  # type: ignore[no-untyped-call]
+        self.highs.silent()
+        self.highs.setOptionValue("threads", 1)
+        self.highs.setOptionValue("presolve", "off")
+        self.highs.setOptionValue("simplex_iteration_limit", ITERATIONS)
+        self.highs.passModel(lp)
+
+    def cheapest(self, change: int, price: Floats) -> Flags | None:
+        """(cells,) which are altered where withholding those costs least, of what was found; None if nothing was.
+
+        A cell is withheld once, however much it changes, but a linear program pays for each person. So it looks twice:
+        by prices for a person, and by what the cells that were altered came to altogether.
+        """
+        self.highs.changeRowBounds(len(price), float(change), float(change))
+        by_person, best = price, None
+        for _ in range(LOOKS):
+            moved = self._moved(by_person)
+            if moved is None:
+                break
+            altered: Flags = moved > WHOLE
+            if best is None or price[altered].sum() < price[best].sum():
+                best = altered
+            by_person = np.where(altered, price / np.maximum(moved, 1), price)
+        return best
+
+    def _moved(self, by_person: Floats) -> Floats | None:
+        """(cells,) by how much each shown cell changes where that costs least."""
+        price = by_person[self.bought]
+        unit = float(price[price > 0].min(initial=np.inf))
+        cost = np.minimum(price / unit, DEAREST)
+        costs = np.concatenate([np.full(self.persons, PERSON), cost, cost])
+        self.highs.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), costs)
+        self.highs.clearSolver()
+        self.highs.run()
+        if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
+        found = np.array(self.highs.getSolution().col_value)[self.persons :]
+        moved = np.zeros(len(by_person))
+        moved[self.bought] = np.abs(found[: len(self.bought)] - found[len(self.bought) :])
+        return moved
