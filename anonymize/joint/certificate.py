@@ -8,9 +8,10 @@ Made by a process whose only inputs are the published cells, the programmes' own
   1 to its threshold there is one in which the cell has it;
 - the **list** of withheld cells that are known to count the threshold or more. All tables respect it.
 
-The base is an interior point, far from all bounds, rounded. The tables are looked for as `protect` looks for its own,
-around the base instead of the true counts: most exchange persons between a few departments. A cell for which one is
-not found goes on the list, and all begins anew until nothing is added to it. Nothing hangs on time or chance.
+The base is an interior point, far from all bounds and with withheld cells near the middle of 1 … threshold where they
+can be, rounded. The tables are looked for as `protect` looks for its own, around the base instead of the true counts:
+most exchange persons between a few departments. A cell for which one is not found goes on the list, and all begins anew
+until nothing is added to it. Nothing hangs on time or chance.
 
 Whole numbers can leave gaps: where persons in 1 and 2 programmes are shown, those in 3, 4, 5 and 6 can only change
 together, some of them by three at a time. A cell with such a gap stands on the list as well.
@@ -18,6 +19,7 @@ together, some of them by three at a time. A cell with such a gap stands on the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import highspy
@@ -40,18 +42,29 @@ def certify(linked: Linked) -> JointCertificate:
     """Find a certificate for the published cells. Deterministic; Unprotectable if none is found."""
     system = System.of(linked)
     large = np.zeros(linked.cells.state.shape, dtype=np.bool_)
+    base: Ints | None = None
+    earlier: list[Ints] = []
     for _ in range(ROUNDS):
-        interior = Interior(system, large)
-        while len(far := interior.unreachable()):
-            large.reshape(-1)[far] = True
+        if base is None or _too_small(linked, base, large):
             interior = Interior(system, large)
-        base = interior.rounded().reshape(len(linked.places) - 1, -1)
-        tables, unproven = Witnesses(linked, system, base, large).search()
+            while len(far := interior.unreachable()):
+                large.reshape(-1)[far] = True
+                interior = Interior(system, large)
+            base, earlier = interior.rounded().reshape(len(linked.places) - 1, -1), []
+        witnesses = Witnesses(linked, system, base, large, earlier)
+        unproven = witnesses.search()
         if not unproven.any():
             listed = tuple((int(place), int(row)) for place, row in np.argwhere(large))
-            return JointCertificate(linked, base, tables, listed)
+            return JointCertificate(linked, base, tuple(map(witnesses.change, witnesses.tables)), listed)
         large |= unproven
+        earlier = witnesses.tables
     raise Unprotectable(f"no certificate was found in {ROUNDS} rounds")
+
+
+def _too_small(linked: Linked, base: Ints, large: Flags) -> bool:
+    """Whether the base has a cell of the list below its threshold."""
+    cells = linked.sums(base)[:, : large.shape[1]]
+    return bool((cells < linked.threshold)[large].any())
 
 
 def whole(certificate: JointCertificate) -> JointCertificate:
@@ -150,22 +163,24 @@ class Interior:
 
 
 class Witnesses:
-    """Looks for the tables around a base."""
+    """Looks for the tables around a base; those found with a shorter list go on where they respect the longer one."""
 
-    def __init__(self, linked: Linked, system: System, base: Ints, large: Flags) -> None:
+    def __init__(self, linked: Linked, system: System, base: Ints, large: Flags, earlier: Sequence[Ints]) -> None:
         self.linked, self.base, self.large = linked, base, large
         self.joint, self.marks = _joint(linked, system, base, large), _marks(linked)
         self.open = linked.asked(large).reshape(-1)  # bit v: no table yet in which the cell counts v
         self._note(base.reshape(-1))
+        self.tables = [table for table in earlier if self.joint.agrees(self.marks, table)]
+        for table in self.tables:
+            self._note(table)
 
-    def search(self) -> tuple[tuple[Change, ...], Flags]:
-        """Tables for all cells that need them, and those of which some were not found, (places, cells).
+    def search(self) -> Flags:
+        """Look for tables for all cells that need them; the cells of which some were not found, (places, cells).
 
         The nation's cells come first: where one fails, all others would be looked for in vain.
         """
         search = Search(self.joint, self.marks, np.ones(len(self.joint.cells)))
         of_nation = np.arange(len(self.open)) < self.large.shape[1]
-        tables = list[Change]()
         unproven = np.zeros(len(self.open), dtype=np.bool_)
         for part in (of_nation, ~of_nation):
             for cell in np.flatnonzero(part & (self.open != 0)).tolist():
@@ -176,10 +191,10 @@ class Witnesses:
                         unproven[cell] = True
                     else:
                         self._note(found)
-                        tables.append(self._change(found))
+                        self.tables.append(found)
             if unproven.any():
                 break
-        return tuple(tables), unproven.reshape(self.large.shape)
+        return unproven.reshape(self.large.shape)
 
     def _note(self, counts: Ints) -> None:
         """Strike off whatever a possible table proves, of whatever cell."""
@@ -187,7 +202,8 @@ class Witnesses:
         inside = (values >= 1) & (values <= self.joint.threshold)
         self.open &= ~np.where(inside, np.int64(1) << np.where(inside, values, 0), 0)
 
-    def _change(self, counts: Ints) -> Change:
+    def change(self, counts: Ints) -> Change:
+        """What a table has more than the base."""
         more = counts.reshape(self.base.shape) - self.base
         at = np.argwhere(more)
         return at, more[at[:, 0], at[:, 1]]
