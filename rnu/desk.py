@@ -14,6 +14,7 @@ from typing import Any
 
 from rnu import passkeys
 from rnu.announcement import Announcement, KnownSource
+from rnu.foresight import Summary, as_built
 from rnu.ledger import Decision, Ledger, Release, Request, State
 from rnu.release.difference import DEEPEST, Change, difference
 from rnu.release.manifest import is_whole
@@ -209,6 +210,7 @@ class ReleaseView:
     files: tuple[File, ...]
     quality: Mapping[str, Any]
     unseen: tuple[Unseen, ...]
+    given_away: Summary | None  # with earlier releases; None if it must be looked at again, as it will be at approval
     names: Mapping[str, str]  # programmes by id
     before: Release | None
     level: str  # the deepest that is compared
@@ -243,6 +245,7 @@ def release_view(
         files=files(folder),
         quality=read_json(folder, "calidad.json"),
         unseen=hidden,
+        given_away=as_built(ledger, release),
         names={u.programme: u.name for u in hidden},
         before=earlier,
         level=level,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,6 +15,7 @@ from python_calamine import CalamineWorkbook
 
 from anonymize.tables import TOTAL
 from rnu.errors import ReviewRequired, Why
+from rnu.foresight import Foresight, as_built, look_again
 from rnu.ledger import Ledger, Release
 from rnu.release.columns import MARK, NOT_DELIVERED
 from rnu.release.difference import Change, Difference
@@ -29,7 +30,9 @@ MOST_DEAR = 3  # withheld cells of a programme, the dearest; --json lists more
 READ_AT_A_GLANCE = 6_000  # characters of a text
 
 
-def describe(store: Store, release: Release, before: Release | None, changes: Difference | None) -> dict[str, Any]:
+def describe(
+    store: Store, ledger: Ledger, release: Release, before: Release | None, changes: Difference | None
+) -> dict[str, Any]:
     """Everything that `rnu show` tells, the steward's own report included: not for publication."""
     folder = store.release(release.digest)
     files = sorted(p for p in folder.rglob("*") if p.is_file())
@@ -45,10 +48,18 @@ def describe(store: Store, release: Release, before: Release | None, changes: Di
         "quality": private["quality"],
         "protection": private["protection"],
         "linked": private.get("linked", {}),
+        "foresight": _foresight(store, ledger, release, private.get("foresight") or Foresight().private()),
         "before": {"period": before.period, "revision": before.revision, "digest": before.digest} if before else None,
         "changes": _changes(changes),
         "breaks": list(changes.breaks) if changes else [],
     }
+
+
+def _foresight(store: Store, ledger: Ledger, release: Release, private: dict[str, Any]) -> dict[str, Any]:
+    """What it gives away with earlier releases; looked at again if another one was approved since it was built."""
+    names = {r.digest: f"{r.period} r{r.revision}" for r in ledger.releases()}
+    found = private if as_built(ledger, release) else look_again(store, ledger, release).private()
+    return found | {which: [names[digest] for digest in found[which]] for which in ("against", "unread")}
 
 
 def _changes(changes: Difference | None) -> list[dict[str, Any]]:
@@ -97,6 +108,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     ]
     out += _protection(found["protection"])
     out += _linked(found["linked"])
+    out += _given_away(found["foresight"])
     if found["before"] is None:
         return [*out, "Nothing earlier is approved: no comparison."]
     out += [f"Break in the series: {text}" for text in found["breaks"]]
@@ -143,6 +155,51 @@ def _protection(protection: dict[str, Any]) -> list[str]:
             for d in table["drops"]
         ]
     return out
+
+
+def _given_away(foresight: dict[str, Any]) -> list[str]:
+    """What whoever keeps earlier releases works out, and what to do about it."""
+    if not foresight["against"]:
+        return []
+    out = [f"Together with earlier releases (yours alone): {', '.join(foresight['against'])}"]
+    out += [f"  {name}: lost or damaged, and not looked at" for name in foresight["unread"]]
+    for table in foresight["tables"]:
+        name, cells, changes = f"{table['cube']}/{table['programme']}", table["cells"], table["changes"]
+        if cells:
+            out.append(
+                f"  {name:24} {len(cells):,} withheld cells give way ({_some(map(_finding, cells), len(cells))})"
+            )
+        if changes:
+            some = _some(map(_difference, changes), len(changes))
+            out.append(f"  {name:24} {len(changes):,} small differences below the departments ({some})")
+        if table["contradicts"]:
+            out.append(
+                f"  {name:24} no table agrees with both: more changed than the totals tell, and nothing was tried"
+            )
+    if foresight["not_compared"]:
+        out.append(
+            f"  {foresight['not_compared']:,} counts of places or categories that it does not have: not compared"
+        )
+    if not foresight["tables"] and not foresight["unread"]:
+        return [*out, "  nothing gives way"]
+    return [
+        *out,
+        "  -> return it, and let the correction come with the next period; a breakdown that the calendar shows once a",
+        "     year is to be left out; or approve it with a --note that says why",
+    ]
+
+
+def _some(told: Iterable[str], many: int) -> str:
+    return "; ".join([*islice(told, MOST_DEAR), *(["…"] if many > MOST_DEAR else [])])
+
+
+def _finding(found: dict[str, Any]) -> str:
+    ref = found["cell"]
+    return f"{ref['level']} {ref['place']} {_broken_down(ref)}: from {found['low']:.0f} to {found['high']:.0f}"
+
+
+def _difference(change: dict[str, Any]) -> str:
+    return f"{change['place']} {_broken_down(change)}: {change['by']:+} since {change['before']}"
 
 
 def _learned(cells: Sequence[dict[str, Any]]) -> list[str]:

@@ -44,5 +44,5 @@ def command(digest: str, level: str, home: Path, as_json: bool) -> None:
         if earlier
         else None
     )
-    found = describe(institution.store, release, earlier, changes)
+    found = describe(institution.store, institution.ledger, release, earlier, changes)
     emit(as_json, found, lambda: lines(found))
