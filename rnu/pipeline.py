@@ -27,12 +27,14 @@ from anonymize.secure import Protected
 from harvesters.delivery import Fetched
 from rnu import __version__, linkage, provenance
 from rnu.errors import RnuError, RosterRejected, SettingsError, StoreError
-from rnu.foresight import Foresight, Summary, foresee, kept_outside
+from rnu.foresight.look import Foresight, foresee
+from rnu.foresight.told import Summary, kept_outside
 from rnu.harvest import harvest
 from rnu.institution import Institution
 from rnu.intake import take_in
 from rnu.ledger import Delivery, Intake, Ledger, Release
 from rnu.linkage import Linked, Shown
+from rnu.loss.history import DRAWING, as_the_steward_knows, history
 from rnu.provenance import file_digest
 from rnu.release.build import build
 from rnu.release.columns import Columns
@@ -529,11 +531,28 @@ def _write(
         }
         (work / "private").mkdir()
         (work / "private" / "report.json").write_text(json.dumps(report, indent=1, sort_keys=True), encoding="utf-8")
+        (work / "private" / DRAWING).write_text(_drawn(institution, contents, private), encoding="utf-8")
         if store.release(digest).exists() and not is_whole(store.release(digest), digest):
             store.set_aside(digest)
         store.keep_folder(work / "private", store.private(digest))
         store.keep_folder(work / "release", store.release(digest))
     return digest, foreseen
+
+
+def _drawn(institution: Institution, contents: Contents, private: Mapping[str, Any]) -> str:
+    """What protection costs, beside the releases of earlier periods that stand: a drawing for the steward."""
+    store, ledger = institution.store, institution.ledger
+    approved, latest = ledger.approved(), dict[str, Path]()
+    for release in ledger.releases():
+        report = store.private(release.digest) / "report.json"
+        if release.digest in approved and release.period < str(contents.period) and report.is_file():
+            latest[release.period] = report
+    before = [
+        as_the_steward_knows(period, json.loads(report.read_text(encoding="utf-8"))["protection"])
+        for period, report in sorted(latest.items())
+    ]
+    now = as_the_steward_knows(str(contents.period), private)
+    return history([*before, now], "Usuarios que no se ven, como parte de los de cada nivel")
 
 
 def _foresee(institution: Institution, contents: Contents, digest: str, folder: Path, say: Say) -> Foresight:

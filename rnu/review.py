@@ -8,8 +8,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from rnu import foresight, passkeys, signing
+from rnu import passkeys, signing
 from rnu.errors import ReviewRequired, Why
+from rnu.foresight.look import summary
 from rnu.ledger import Decision, Ledger, Release
 from rnu.publish import portal as portals
 from rnu.release.manifest import verify
@@ -154,7 +155,7 @@ def _require_bytes(store: Store, release: Release) -> None:
 
 def _require_nothing_given_away(store: Store, ledger: Ledger, release: Release) -> None:
     """Raise ReviewRequired if a release gives something away together with earlier ones: only for a reason, then."""
-    if not foresight.summary(store, ledger, release).stands:
+    if not summary(store, ledger, release).stands:
         raise ReviewRequired(
             "whoever keeps earlier releases works something out of this one",
             where=release.digest,

@@ -15,8 +15,8 @@ from python_calamine import CalamineWorkbook
 
 from anonymize.tables import TOTAL
 from rnu.errors import ReviewRequired, Why
-from rnu.foresight import Foresight, as_built, look_again
 from rnu.ledger import Ledger, Release
+from rnu.loss.history import DRAWING
 from rnu.release.columns import MARK, NOT_DELIVERED
 from rnu.release.difference import Change, Difference
 from rnu.release.manifest import MANIFEST, manifest
@@ -30,13 +30,19 @@ MOST_DEAR = 3  # withheld cells of a programme, the dearest; --json lists more
 READ_AT_A_GLANCE = 6_000  # characters of a text
 
 
+def private_report(store: Store, release: Release) -> dict[str, Any]:
+    """The steward's own report on a release."""
+    found: dict[str, Any] = json.loads((store.private(release.digest) / "report.json").read_text(encoding="utf-8"))
+    return found
+
+
 def describe(
-    store: Store, ledger: Ledger, release: Release, before: Release | None, changes: Difference | None
+    store: Store, release: Release, before: Release | None, changes: Difference | None, foresight: dict[str, Any]
 ) -> dict[str, Any]:
     """Everything that `rnu show` tells, the steward's own report included: not for publication."""
     folder = store.release(release.digest)
     files = sorted(p for p in folder.rglob("*") if p.is_file())
-    private = json.loads((store.private(release.digest) / "report.json").read_text(encoding="utf-8"))
+    private = private_report(store, release)
     return {
         "period": release.period,
         "revision": release.revision,
@@ -47,19 +53,13 @@ def describe(
         "files": [{"name": p.relative_to(folder).as_posix(), "bytes": p.stat().st_size} for p in files],
         "quality": private["quality"],
         "protection": private["protection"],
+        "plot": str(drawing) if (drawing := store.private(release.digest) / DRAWING).is_file() else "",
         "linked": private.get("linked", {}),
-        "foresight": _foresight(store, ledger, release, private.get("foresight") or Foresight().private()),
+        "foresight": foresight,
         "before": {"period": before.period, "revision": before.revision, "digest": before.digest} if before else None,
         "changes": _changes(changes),
         "breaks": list(changes.breaks) if changes else [],
     }
-
-
-def _foresight(store: Store, ledger: Ledger, release: Release, private: dict[str, Any]) -> dict[str, Any]:
-    """What it gives away with earlier releases; looked at again if another one was approved since it was built."""
-    names = {r.digest: f"{r.period} r{r.revision}" for r in ledger.releases()}
-    found = private if as_built(ledger, release) else look_again(store, ledger, release).private()
-    return found | {which: [names[digest] for digest in found[which]] for which in ("against", "unread")}
 
 
 def _changes(changes: Difference | None) -> list[dict[str, Any]]:
@@ -107,6 +107,8 @@ def lines(found: dict[str, Any]) -> list[str]:
         if q["delivered"]
     ]
     out += _protection(found["protection"])
+    if found["plot"]:
+        out.append(f"  drawn, beside the releases before: {found['plot']}")
     out += _linked(found["linked"])
     out += _given_away(found["foresight"])
     if found["before"] is None:

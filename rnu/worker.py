@@ -17,7 +17,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anonymize.pseudonym import Key
-from rnu import announcement, foresight, report, request, review, stewards
+from rnu import announcement, report, request, review, stewards
 from rnu.errors import (
     Busy,
     DisclosureRisk,
@@ -31,6 +31,7 @@ from rnu.errors import (
     Why,
     unexpected,
 )
+from rnu.foresight.look import summary
 from rnu.institution import Institution
 from rnu.ledger import Delivery, Intake, Ledger, Request, State
 from rnu.pipeline import Say, Step, build_is_due, run_build, take_in_source
@@ -158,7 +159,7 @@ def decide(bench: Bench, what: Approve | Return, _: Request) -> Answer:
     word = "aprobada" if role is Role.APPROVE else "devuelta"
     facts = {"digest": release.digest, "role": role, "steward": person.name, "new": new}
     said = f"Publicación de {words.month_of(release.period)}, revisión {release.revision}: {word} por {person.name}."
-    if role is Role.APPROVE and not foresight.summary(opened.store, opened.ledger, release).stands:
+    if role is Role.APPROVE and not summary(opened.store, opened.ledger, release).stands:
         return Answer(f"{said} {IN_SPITE_OF_IT}", facts)
     return Answer(said, facts)
 

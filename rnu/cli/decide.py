@@ -12,7 +12,8 @@ from rnu import review, secrets
 from rnu.cli.clock import today
 from rnu.cli.options import home_option, json_option, key_option
 from rnu.cli.output import emit
-from rnu.foresight import Summary, summary
+from rnu.foresight.look import summary
+from rnu.foresight.told import Summary
 from rnu.institution import Institution
 from rnu.ledger import Release
 from rnu.signing import Role

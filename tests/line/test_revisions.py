@@ -49,6 +49,9 @@ def test_a_revision_is_attacked_together_with_what_it_replaces(at):
     assert (private["against"], private["tables"]) == ([first], [])
     shown = house.rnu("show", second).out
     assert f"Together with earlier releases (yours alone): {FIRST} r1\n  nothing gives way" in shown
+    drawing = house.store.private(second) / "perdida.svg"
+    assert f"drawn, beside the releases before: {drawing}" in shown
+    assert "pension65 (5)" in drawing.read_text(encoding="utf-8")
     said = house.rnu("approve", second, by="approver")
     assert (said.code, "WARNING" in said.out) == (0, False)
 

@@ -10,8 +10,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anonymize.tables import Mark
-from rnu import foresight, review, secrets, show
+from rnu import review, secrets, show
 from rnu.errors import ReviewRequired, Why
+from rnu.foresight.look import Foresight, described, foresee, look_again
+from rnu.foresight.told import as_built
 from rnu.ledger import Decision, Ledger, Release
 from rnu.settings import Settings, Steward
 from rnu.signing import Role, sign
@@ -43,7 +45,7 @@ class Office:
         what = ex.contents(period, revision)
         digest = ex.build_in(half, ex.replace(what, tables=(ex.with_cells(what.tables[0], cells),)), gazetteer)
         half.rename(self.store.release(digest))
-        found = foresight.foresee(self.store, self.ledger, period, digest, self.store.release(digest))
+        found = foresee(self.store, self.ledger, period, digest, self.store.release(digest))
         self.store.private(digest).mkdir()
         facts = {"missing": [], "foresight": dataclasses.asdict(found.summary)}
         release = Release(period, revision, digest, digest, sign(BUILDER, Role.BUILD, digest), facts)
@@ -61,8 +63,8 @@ class Office:
         self.decide(release, note="vista")
         return release
 
-    def look(self, release: Release) -> foresight.Foresight:
-        return foresight.look_again(self.store, self.ledger, release)
+    def look(self, release: Release) -> Foresight:
+        return look_again(self.store, self.ledger, release)
 
     def refused(self, release: Release) -> Why:
         with pytest.raises(ReviewRequired) as caught:
@@ -79,11 +81,11 @@ def office(tmp_path) -> Office:
     return Office(store, ledger)
 
 
-def cells(found: foresight.Foresight) -> dict[tuple[str, str], tuple[float, float]]:
+def cells(found: Foresight) -> dict[tuple[str, str], tuple[float, float]]:
     return {(f.cell.place, f.cell.categories[0]): (f.low, f.high) for table in found.tables for f in table.cells}
 
 
-def changes(found: foresight.Foresight) -> set[tuple[str, str, str, int]]:
+def changes(found: Foresight) -> set[tuple[str, str, str, int]]:
     return {(c.kind, c.place, c.categories[0], c.by) for table in found.tables for c in table.changes}
 
 
@@ -95,7 +97,7 @@ def test_a_revision_that_gives_a_withheld_cell_away_with_what_it_replaces(office
     first = office.approved(ex.safe(COUNTS, DISTRICTS_WITHHELD))
     second = office.build(ex.safe(COUNTS, PROVINCES_WITHHELD), revision=2)
     assert cells(office.look(second)) == {("180101", "hombre"): (3, 3)}
-    said = foresight.as_built(office.ledger, second)
+    said = as_built(office.ledger, second)
     assert (said.against, said.cells, said.differences, said.stands) == ((first.digest,), 1, 0, False)
 
 
@@ -109,7 +111,7 @@ def test_the_cell_may_be_withheld_in_the_one_that_is_replaced_alone(office):
 def test_a_revision_of_the_same_marks_gives_nothing_away(office):
     office.approved(ex.safe(COUNTS, DISTRICTS_WITHHELD))
     again = office.build(ex.safe(COUNTS, DISTRICTS_WITHHELD), revision=2)
-    assert foresight.as_built(office.ledger, again).stands
+    assert as_built(office.ledger, again).stands
     office.decide(again)
 
 
@@ -148,7 +150,7 @@ def test_where_no_table_agrees_with_both_nothing_was_tried_and_that_is_told(offi
 def test_a_small_difference_of_a_breakdown_within_a_year(office, period, by, told):
     office.approved(ex.safe(COUNTS))
     second = office.build(ex.safe(((3, 20), (10, 12 + by), (15, 40))), period)
-    said = foresight.as_built(office.ledger, second)
+    said = as_built(office.ledger, second)
     assert (said.cells, said.differences, said.stands) == (0, told, not told)
     if told:
         assert changes(office.look(second)) == {("difference", at, "mujer", 1) for at in ("1801", "180102")}
@@ -157,7 +159,7 @@ def test_a_small_difference_of_a_breakdown_within_a_year(office, period, by, tol
 def test_totals_of_districts_may_change_by_one_each_month(office):
     office.approved(ex.safe(COUNTS))
     second = office.build(ex.safe(((3, 20), (10, 13), (15, 40)), BY_SEX_ONLY_IN_REGIONS), "2026-02")
-    assert foresight.as_built(office.ledger, second).stands
+    assert as_built(office.ledger, second).stands
 
 
 def test_only_what_was_approved_can_be_outside_and_it_stays_there_when_it_is_returned(office):
@@ -165,7 +167,7 @@ def test_only_what_was_approved_can_be_outside_and_it_stays_there_when_it_is_ret
     returned = office.approved(ex.safe(COUNTS))
     office.decide(returned, Role.RETURN, "corregir")
     second = office.build(ex.safe(((3, 20), (10, 13), (15, 40))), "2026-02")
-    assert foresight.as_built(office.ledger, second).against == (returned.digest,)
+    assert as_built(office.ledger, second).against == (returned.digest,)
 
 
 def test_places_that_one_of_the_two_does_not_have_are_counted_and_not_compared(office):
@@ -191,9 +193,9 @@ def test_it_is_approved_only_for_a_reason(office):
 def test_what_was_approved_since_it_was_built_is_looked_at_too(office):
     first = office.build(ex.safe(COUNTS))
     second = office.build(ex.safe(((3, 20), (10, 13), (15, 40))), "2026-02")
-    assert foresight.as_built(office.ledger, second).stands
+    assert as_built(office.ledger, second).stands
     office.decide(first)
-    assert foresight.as_built(office.ledger, second) is None
+    assert as_built(office.ledger, second) is None
     assert office.refused(second) is Why.GIVES_AWAY
 
 
@@ -201,7 +203,7 @@ def test_one_that_is_lost_was_not_looked_at_and_that_is_told(office):
     first = office.approved(ex.safe(COUNTS))
     shutil.rmtree(office.store.release(first.digest))
     second = office.build(ex.safe(COUNTS), "2026-02")
-    said = foresight.as_built(office.ledger, second)
+    said = as_built(office.ledger, second)
     assert (said.unread, said.tables, said.stands) == ((first.digest,), (), False)
     assert office.refused(second) is Why.GIVES_AWAY
 
@@ -212,7 +214,9 @@ def test_show_names_the_cells_and_says_what_to_do(office):
     report = '{"quality": [], "protection": {}}'  # one of before this was foreseen: it is looked at now
     (office.store.private(second.digest) / "report.json").write_text(report, encoding="utf-8")
     release = dataclasses.replace(second, facts={"missing": []})
-    told = "\n".join(show.lines(show.describe(office.store, office.ledger, release, None, None)))
+    private = show.private_report(office.store, release)
+    foreseen = described(office.store, office.ledger, release, private)
+    told = "\n".join(show.lines(show.describe(office.store, release, None, None, foreseen)))
     assert "Together with earlier releases (yours alone): 2026-01 r1" in told
     assert "1 withheld cells give way (distrito 180101 hombre: from 3 to 3)" in told
     assert "-> return it" in told
