@@ -14,7 +14,9 @@ from typing import Any
 
 from rnu import passkeys
 from rnu.announcement import Announcement, KnownSource
+from rnu.foresight.told import Summary, as_built
 from rnu.ledger import Decision, Ledger, Release, Request, State
+from rnu.loss.history import as_anybody_counts, history
 from rnu.release.difference import DEEPEST, Change, difference
 from rnu.release.manifest import is_whole
 from rnu.release.read import cubes, levels, read_json, read_table
@@ -25,6 +27,7 @@ from rnu.show import File, Rule, Unseen, before, files, unseen
 from rnu.signing import Role, message
 from rnu.status import ReleaseStatus, SourceStatus, release_statuses, source_status
 
+PROTECTION = "proteccion.json"
 RECENT = 25  # requests that the desk lists
 SLOW = 15  # minutes after which a request that nobody took is told
 PERIODS = 3  # that the desk shows source by source
@@ -209,6 +212,8 @@ class ReleaseView:
     files: tuple[File, ...]
     quality: Mapping[str, Any]
     unseen: tuple[Unseen, ...]
+    loss: str  # SVG: the share of rows without a number, by level and programme, beside the approved releases before
+    given_away: Summary | None  # with earlier releases; None if it must be looked at again, as it will be at approval
     names: Mapping[str, str]  # programmes by id
     before: Release | None
     level: str  # the deepest that is compared
@@ -243,6 +248,8 @@ def release_view(
         files=files(folder),
         quality=read_json(folder, "calidad.json"),
         unseen=hidden,
+        loss=_loss(ledger, release, releases),
+        given_away=as_built(ledger, release),
         names={u.programme: u.name for u in hidden},
         before=earlier,
         level=level,
@@ -251,6 +258,17 @@ def release_view(
         breaks=changes.breaks if changes else (),
         rule=rule,
     )
+
+
+def _loss(ledger: Ledger, release: Release, releases: Path) -> str:
+    approved = ledger.approved()
+    latest = {r.period: r for r in ledger.releases() if r.digest in approved and r.period < release.period}
+    drawn = [r for r in latest.values() if (releases / r.digest / PROTECTION).is_file()]
+    told = [
+        as_anybody_counts(r.period, read_json(releases / r.digest, PROTECTION))
+        for r in (*sorted(drawn, key=lambda r: r.period), release)
+    ]
+    return history(told, "Filas sin número, como parte de las de cada nivel")
 
 
 def name_of(known: Announcement, public_key: str) -> str:

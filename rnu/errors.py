@@ -66,6 +66,7 @@ class Why(StrEnum):
     REPLACED = "replaced"  # a later build or revision took its place
     CHANGED = "changed"  # bytes are not what was sealed
     NO_REASON = "no-reason"  # returned without a note
+    GIVES_AWAY = "gives-away"  # approved without a note, though with earlier releases it gives something away
     UNKNOWN = "unknown"  # there is no such release
     OTHER = "other"
 

@@ -358,10 +358,13 @@ class Ledger:
         last = {r.digest: r.role for r in self._rows(decision_table)}
         return frozenset(digest for digest, role in last.items() if role == Role.APPROVE)
 
+    def ever_approved(self) -> frozenset[str]:
+        """Digests on which a word was once an approval, even if they were returned later."""
+        return frozenset(r.digest for r in self._rows(decision_table, role=Role.APPROVE))
+
     def highest_approved(self, period: str, *, but: str = "") -> int:
         """The highest revision of a period that was ever approved, even if it was returned later; 0 if none was."""
-        approved = {r.digest for r in self._rows(decision_table, role=Role.APPROVE)}
-        known = self.releases(period=period)
+        approved, known = self.ever_approved(), self.releases(period=period)
         return max((r.revision for r in known if r.digest in approved and r.digest != but), default=0)
 
     # --- publications ---

@@ -27,11 +27,14 @@ from anonymize.secure import Protected
 from harvesters.delivery import Fetched
 from rnu import __version__, linkage, provenance
 from rnu.errors import RnuError, RosterRejected, SettingsError, StoreError
+from rnu.foresight.look import Foresight, foresee
+from rnu.foresight.told import Summary, kept_outside
 from rnu.harvest import harvest
 from rnu.institution import Institution
 from rnu.intake import take_in
 from rnu.ledger import Delivery, Intake, Ledger, Release
 from rnu.linkage import Linked, Shown
+from rnu.loss.history import DRAWING, as_the_steward_knows, history
 from rnu.provenance import file_digest
 from rnu.release.build import build
 from rnu.release.columns import Columns
@@ -393,9 +396,14 @@ def build_period(
         rates=settings.rates,
     )
     facts = {name: cost.private() for part in linked for name, cost in part.facts}
-    digest = _write(institution, contents, private, facts, say)
+    digest, foreseen = _write(institution, contents, private, facts, say)
     release = Release(
-        str(period), contents.revision, digest, fingerprint, sign(signing_key, Role.BUILD, digest), _facts(contents)
+        str(period),
+        contents.revision,
+        digest,
+        fingerprint,
+        sign(signing_key, Role.BUILD, digest),
+        _facts(contents, foreseen.summary),
     )
     return _record(settings, ledger, release)[0], True
 
@@ -492,32 +500,72 @@ def _quality(source: Source, intake: Intake | None, counts: Mapping[str, pd.Data
 
 def _write(
     institution: Institution, contents: Contents, private: Mapping[str, Any], linked: Mapping[str, Any], say: Say
-) -> str:
-    """Build, inspect and seal a release; it appears in the store under its digest, whole."""
+) -> tuple[str, Foresight]:
+    """Build, inspect and seal a release; it appears in the store under its digest, whole.
+
+    Gives the digest, and what the release gives away together with those that were approved before.
+    """
     settings, store = institution.settings, institution.store
     schemas = settings.home / "schemas"
     columns = Columns.load(schemas / PUBLISHED, schemas / PUBLISHED_RATES if settings.rates else None)
-    with _timed(say, "build", f"{contents.period} r{contents.revision}") as found, store.work("build") as work:
-        (work / "release").mkdir()
+    with store.work("build") as work:
+        with _timed(say, "build", f"{contents.period} r{contents.revision}") as found:
+            (work / "release").mkdir()
+            digest = build(
+                contents,
+                work / "release",
+                institution=settings.institution,
+                gazetteer=institution.gazetteer,
+                columns=columns,
+            )
+            inspect(work / "release")
+            inspect_attacked(work / "release", contents.tables)
+            files = [p for p in (work / "release").rglob("*") if p.is_file()]
+            found.update({"files": len(files), "bytes": sum(p.stat().st_size for p in files), "digest": digest})
+        foreseen = _foresee(institution, contents, digest, work / "release", say)
+        report = {
+            "quality": [dataclasses.asdict(q) for q in contents.quality],
+            "protection": private,
+            "linked": linked,
+            "foresight": foreseen.private(),
+        }
         (work / "private").mkdir()
-        digest = build(
-            contents,
-            work / "release",
-            institution=settings.institution,
-            gazetteer=institution.gazetteer,
-            columns=columns,
-        )
-        inspect(work / "release")
-        inspect_attacked(work / "release", contents.tables)
-        report = {"quality": [dataclasses.asdict(q) for q in contents.quality], "protection": private, "linked": linked}
         (work / "private" / "report.json").write_text(json.dumps(report, indent=1, sort_keys=True), encoding="utf-8")
-        files = [p for p in (work / "release").rglob("*") if p.is_file()]
-        found.update({"files": len(files), "bytes": sum(p.stat().st_size for p in files), "digest": digest})
+        (work / "private" / DRAWING).write_text(_drawn(institution, contents, private), encoding="utf-8")
         if store.release(digest).exists() and not is_whole(store.release(digest), digest):
             store.set_aside(digest)
         store.keep_folder(work / "private", store.private(digest))
         store.keep_folder(work / "release", store.release(digest))
-    return digest
+    return digest, foreseen
+
+
+def _drawn(institution: Institution, contents: Contents, private: Mapping[str, Any]) -> str:
+    """What protection costs, beside the releases of earlier periods that stand: a drawing for the steward."""
+    store, ledger = institution.store, institution.ledger
+    approved, latest = ledger.approved(), dict[str, Path]()
+    for release in ledger.releases():
+        report = store.private(release.digest) / "report.json"
+        if release.digest in approved and release.period < str(contents.period) and report.is_file():
+            latest[release.period] = report
+    before = [
+        as_the_steward_knows(period, json.loads(report.read_text(encoding="utf-8"))["protection"])
+        for period, report in sorted(latest.items())
+    ]
+    now = as_the_steward_knows(str(contents.period), private)
+    return history([*before, now], "Usuarios que no se ven, como parte de los de cada nivel")
+
+
+def _foresee(institution: Institution, contents: Contents, digest: str, folder: Path, say: Say) -> Foresight:
+    """Attack a release together with those that were approved before, if any matters to it."""
+    store, ledger, period = institution.store, institution.ledger, str(contents.period)
+    if not kept_outside(ledger, period, digest):
+        return Foresight()
+    with _timed(say, "foresee", f"{period} r{contents.revision}") as found:
+        foreseen = foresee(store, ledger, period, digest, folder)
+        told = foreseen.summary
+        found["earlier_releases"] = len(told.against) - len(told.unread)
+        found |= {"cells_found": told.cells, "small_differences": told.differences}
+    return foreseen
 
 
 def _schema_digests(settings: Settings) -> dict[str, str]:
@@ -535,9 +583,10 @@ def _coverage(institution: Institution) -> tuple[str, ...]:
     return (f"Las cifras cubren solo: {', '.join(names)}. «Todo el país» es la suma de esos departamentos.",)
 
 
-def _facts(contents: Contents) -> dict[str, Any]:
+def _facts(contents: Contents, foreseen: Summary) -> dict[str, Any]:
     """What the ledger keeps of a release beside its digest."""
     return {
+        "foresight": dataclasses.asdict(foreseen),
         "programmes": sorted({t.programme.id for t in contents.tables if t.safe is not None}),
         "missing": sorted({t.programme.id for t in contents.tables if t.safe is None}),
     }

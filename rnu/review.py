@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from rnu import passkeys, signing
 from rnu.errors import ReviewRequired, Why
+from rnu.foresight.look import summary
 from rnu.ledger import Decision, Ledger, Release
 from rnu.publish import portal as portals
 from rnu.release.manifest import verify
@@ -49,7 +50,8 @@ def decide(
     """Approve exactly the bytes of a release, or return it; gives the decision and whether it is new.
 
     Raises ReviewRequired if the key is not registered; for an approval also if the same person built the release, if a
-    byte changed, or if a later build replaced it. A return needs no bytes: what was damaged can be withdrawn, too.
+    byte changed, if a later build replaced it, or if it gives something away together with earlier releases and no
+    note says why it is approved all the same. A return needs no bytes: what was damaged can be withdrawn, too.
     """
     person = steward(public_half(key), settings.stewards, today)
     known = ledger.decision(release.digest)
@@ -132,6 +134,8 @@ def _record(settings: Settings, store: Store, ledger: Ledger, release: Release, 
         _require_latest(ledger, release)
         require_two(release.build, decision.signature, release.digest, settings.stewards)
         _require_bytes(store, release)
+        if not decision.note.strip():
+            _require_nothing_given_away(store, ledger, release)
     elif not decision.note.strip():
         raise ReviewRequired(
             "a release is returned with a reason", remedy="use --note 'what must be mended'", why=Why.NO_REASON
@@ -147,6 +151,17 @@ def _require_bytes(store: Store, release: Release) -> None:
     except ReviewRequired as error:
         error.why = Why.CHANGED
         raise
+
+
+def _require_nothing_given_away(store: Store, ledger: Ledger, release: Release) -> None:
+    """Raise ReviewRequired if a release gives something away together with earlier ones: only for a reason, then."""
+    if not summary(store, ledger, release).stands:
+        raise ReviewRequired(
+            "whoever keeps earlier releases works something out of this one",
+            where=release.digest,
+            remedy=f"`rnu show {release.digest[:12]}`; return it, or say why it is approved all the same with --note",
+            why=Why.GIVES_AWAY,
+        )
 
 
 def _require_latest(ledger: Ledger, release: Release) -> None:

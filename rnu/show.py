@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ from python_calamine import CalamineWorkbook
 from anonymize.tables import TOTAL
 from rnu.errors import ReviewRequired, Why
 from rnu.ledger import Ledger, Release
+from rnu.loss.history import DRAWING
 from rnu.release.columns import MARK, NOT_DELIVERED
 from rnu.release.difference import Change, Difference
 from rnu.release.manifest import MANIFEST, manifest
@@ -29,11 +30,19 @@ MOST_DEAR = 3  # withheld cells of a programme, the dearest; --json lists more
 READ_AT_A_GLANCE = 6_000  # characters of a text
 
 
-def describe(store: Store, release: Release, before: Release | None, changes: Difference | None) -> dict[str, Any]:
+def private_report(store: Store, release: Release) -> dict[str, Any]:
+    """The steward's own report on a release."""
+    found: dict[str, Any] = json.loads((store.private(release.digest) / "report.json").read_text(encoding="utf-8"))
+    return found
+
+
+def describe(
+    store: Store, release: Release, before: Release | None, changes: Difference | None, foresight: dict[str, Any]
+) -> dict[str, Any]:
     """Everything that `rnu show` tells, the steward's own report included: not for publication."""
     folder = store.release(release.digest)
     files = sorted(p for p in folder.rglob("*") if p.is_file())
-    private = json.loads((store.private(release.digest) / "report.json").read_text(encoding="utf-8"))
+    private = private_report(store, release)
     return {
         "period": release.period,
         "revision": release.revision,
@@ -44,7 +53,9 @@ def describe(store: Store, release: Release, before: Release | None, changes: Di
         "files": [{"name": p.relative_to(folder).as_posix(), "bytes": p.stat().st_size} for p in files],
         "quality": private["quality"],
         "protection": private["protection"],
+        "plot": str(drawing) if (drawing := store.private(release.digest) / DRAWING).is_file() else "",
         "linked": private.get("linked", {}),
+        "foresight": foresight,
         "before": {"period": before.period, "revision": before.revision, "digest": before.digest} if before else None,
         "changes": _changes(changes),
         "breaks": list(changes.breaks) if changes else [],
@@ -96,7 +107,10 @@ def lines(found: dict[str, Any]) -> list[str]:
         if q["delivered"]
     ]
     out += _protection(found["protection"])
+    if found["plot"]:
+        out.append(f"  drawn, beside the releases before: {found['plot']}")
     out += _linked(found["linked"])
+    out += _given_away(found["foresight"])
     if found["before"] is None:
         return [*out, "Nothing earlier is approved: no comparison."]
     out += [f"Break in the series: {text}" for text in found["breaks"]]
@@ -143,6 +157,51 @@ def _protection(protection: dict[str, Any]) -> list[str]:
             for d in table["drops"]
         ]
     return out
+
+
+def _given_away(foresight: dict[str, Any]) -> list[str]:
+    """What whoever keeps earlier releases works out, and what to do about it."""
+    if not foresight["against"]:
+        return []
+    out = [f"Together with earlier releases (yours alone): {', '.join(foresight['against'])}"]
+    out += [f"  {name}: lost or damaged, and not looked at" for name in foresight["unread"]]
+    for table in foresight["tables"]:
+        name, cells, changes = f"{table['cube']}/{table['programme']}", table["cells"], table["changes"]
+        if cells:
+            out.append(
+                f"  {name:24} {len(cells):,} withheld cells give way ({_some(map(_finding, cells), len(cells))})"
+            )
+        if changes:
+            some = _some(map(_difference, changes), len(changes))
+            out.append(f"  {name:24} {len(changes):,} small differences below the departments ({some})")
+        if table["contradicts"]:
+            out.append(
+                f"  {name:24} no table agrees with both: more changed than the totals tell, and nothing was tried"
+            )
+    if foresight["not_compared"]:
+        out.append(
+            f"  {foresight['not_compared']:,} counts of places or categories that it does not have: not compared"
+        )
+    if not foresight["tables"] and not foresight["unread"]:
+        return [*out, "  nothing gives way"]
+    return [
+        *out,
+        "  -> return it, and let the correction come with the next period; a breakdown that the calendar shows once a",
+        "     year is to be left out; or approve it with a --note that says why",
+    ]
+
+
+def _some(told: Iterable[str], many: int) -> str:
+    return "; ".join([*islice(told, MOST_DEAR), *(["…"] if many > MOST_DEAR else [])])
+
+
+def _finding(found: dict[str, Any]) -> str:
+    ref = found["cell"]
+    return f"{ref['level']} {ref['place']} {_broken_down(ref)}: from {found['low']:.0f} to {found['high']:.0f}"
+
+
+def _difference(change: dict[str, Any]) -> str:
+    return f"{change['place']} {_broken_down(change)}: {change['by']:+} since {change['before']}"
 
 
 def _learned(cells: Sequence[dict[str, Any]]) -> list[str]:

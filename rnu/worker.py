@@ -31,6 +31,7 @@ from rnu.errors import (
     Why,
     unexpected,
 )
+from rnu.foresight.look import summary
 from rnu.institution import Institution
 from rnu.ledger import Delivery, Intake, Ledger, Request, State
 from rnu.pipeline import Say, Step, build_is_due, run_build, take_in_source
@@ -157,10 +158,10 @@ def decide(bench: Bench, what: Approve | Return, _: Request) -> Answer:
     person = known(decision.signature.public_key, opened.settings.stewards)
     word = "aprobada" if role is Role.APPROVE else "devuelta"
     facts = {"digest": release.digest, "role": role, "steward": person.name, "new": new}
-    return Answer(
-        f"Publicación de {words.month_of(release.period)}, revisión {release.revision}: {word} por {person.name}.",
-        facts,
-    )
+    said = f"Publicación de {words.month_of(release.period)}, revisión {release.revision}: {word} por {person.name}."
+    if role is Role.APPROVE and not summary(opened.store, opened.ledger, release).stands:
+        return Answer(f"{said} {IN_SPITE_OF_IT}", facts)
+    return Answer(said, facts)
 
 
 def register_passkey(bench: Bench, what: Passkey, _: Request) -> Answer:
@@ -258,6 +259,10 @@ def told(error: RnuError) -> Answer:
     return Answer(said, facts, state)
 
 
+IN_SPITE_OF_IT = (
+    "Atención: junto con lo ya publicado deja deducir algo de pocas personas. "
+    "Mientras no se publique, se puede devolver."
+)
 UNFORESEEN = "Ocurrió algo que nadie previó: lo revisa quien administra el sistema."
 SAID: Mapping[type[RnuError], str] = {
     SettingsError: "La configuración, o lo que se pidió, no es correcto: lo corrige quien administra el registro.",
@@ -276,5 +281,7 @@ NOT_TAKEN: Mapping[Why, str] = {
     Why.REPLACED: "Una construcción posterior reemplaza a esta: revise la última.",
     Why.CHANGED: "Algún archivo ya no es el que se selló: no se puede aprobar. Lo revisa quien administra la máquina.",
     Why.NO_REASON: "Una publicación se devuelve con su motivo: escríbalo en la nota.",
+    Why.GIVES_AWAY: "Junto con lo ya publicado, esta publicación deja deducir algo de pocas personas. Para aprobarla, "
+    "diga en la nota por qué se acepta; si no, devuélvala.",
     Why.UNKNOWN: "No hay una publicación con esa huella.",
 }

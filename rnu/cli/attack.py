@@ -39,12 +39,13 @@ def command(
     FOLDER is what `rnu protect` wrote, or a release. For the first, --known and --earlier name files like cells.csv
     and folders that hold one, whose counts are taken for true as well.
 
-    For a release, --earlier names releases. One of the same period is attacked together with it, table by table,
-    where all that both show agrees. Of any other, small differences of breakdowns of a province or district within a
-    year are found; with one of the period right before, arrivals and departures are attacked by its users as well.
+    For a release, --earlier names releases. One of the same period is attacked together with it, table by table, in
+    the departments where all that both show agrees. Of any other, small differences of breakdowns of a province or
+    district within a year are found; with one of the period right before, arrivals and departures are attacked by its
+    users as well.
 
-    --known files have columns programa, ubigeo, n, and breakdowns if any. With --splits, the old codes
-    in them and in earlier releases stand for the sum of the new.
+    --known files have columns programa, ubigeo, n, and breakdowns if any. With --splits, the old codes in them and in
+    earlier releases stand for the sum of the new.
 
     Exit code 0: nothing was found, 1: something was, 2: could not run. What is found is about persons: keep it to
     yourself.

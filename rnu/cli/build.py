@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from rnu import loss, secrets
+from rnu import secrets
 from rnu.cli.clock import today
 from rnu.cli.options import home_option, json_option, key_option
 from rnu.cli.output import emit
@@ -17,6 +17,9 @@ from rnu.cli.run import outcome_json, outcome_lines
 from rnu.cli.screen import Screen
 from rnu.errors import SourceUnavailable
 from rnu.institution import Institution
+from rnu.loss.chart import chart
+from rnu.loss.measure import compare
+from rnu.loss.trial import parse
 from rnu.pipeline import run_build
 from rnu.settings import Period
 
@@ -57,9 +60,9 @@ def command(
     institution = Institution.open(home)
     pseudonyms = secrets.pseudonym_key(home, os.environ)
     if tried:
-        found = loss.compare(institution, Period.parse(period), loss.parse(tried), pseudonyms)
+        found = compare(institution, Period.parse(period), parse(tried), pseudonyms)
         if plot:
-            plot.write_text(loss.chart(found), encoding="utf-8")
+            plot.write_text(chart(found), encoding="utf-8")
         emit(as_json, found.as_json(), found.lines)
         return
     signing_key = secrets.signing_key(key_file, os.environ)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from rnu import review, secrets
 from rnu.cli.clock import today
 from rnu.cli.options import home_option, json_option, key_option
 from rnu.cli.output import emit
+from rnu.foresight.look import summary
+from rnu.foresight.told import Summary
 from rnu.institution import Institution
+from rnu.ledger import Release
 from rnu.signing import Role
 
 
@@ -31,11 +35,22 @@ def _decide(role: Role, digest: str, note: str, key_file: Path | None, home: Pat
     word = "approved" if role is Role.APPROVE else "returned"
     named = f"Release {release.period} r{release.revision} {release.digest[:12]}"
     said = f"{named} {word}." if new else f"{named} was {word} by you before."
-    emit(
-        as_json,
-        {"digest": release.digest, "decision": role, "note": decision.note, "new": new},
-        lambda: [said],
+    found = Summary() if role is Role.RETURN else summary(institution.store, institution.ledger, release)
+    told = {"digest": release.digest, "decision": role, "note": decision.note, "new": new}
+    emit(as_json, told | {"gives_away": dataclasses.asdict(found)}, lambda: [said, *_warning(release, found)])
+
+
+def _warning(release: Release, found: Summary) -> list[str]:
+    if found.stands:
+        return []
+    unread = (
+        f" {len(found.unread)} earlier releases are lost or damaged, and were not looked at." if found.unread else ""
     )
+    return [
+        f"WARNING: whoever keeps earlier releases works out {found.cells:,} withheld cells, and sees"
+        f" {found.differences:,} small differences below the departments.{unread}",
+        f"  -> `rnu show {release.digest[:12]}`; as long as it is not published, `rnu return` takes it back",
+    ]
 
 
 @click.command("approve")
@@ -46,6 +61,9 @@ def _decide(role: Role, digest: str, note: str, key_file: Path | None, home: Pat
 @json_option
 def approve(digest: str, note: str, key_file: Path | None, home: Path, as_json: bool) -> None:
     """Approve a release that somebody else built, by signing its digest with your key.
+
+    If whoever keeps earlier releases works something out of this one, it is refused without a note that says why it is
+    approved all the same.
 
     \b
     Example:

@@ -9,10 +9,11 @@ import click
 from rnu import review
 from rnu.cli.options import home_option, json_option
 from rnu.cli.output import emit
+from rnu.foresight.look import described
 from rnu.institution import Institution
 from rnu.release.difference import DEEPEST, difference
 from rnu.release.manifest import verify
-from rnu.show import before, describe, lines
+from rnu.show import before, describe, lines, private_report
 from rnu.ubigeo import LEVELS
 
 
@@ -44,5 +45,7 @@ def command(digest: str, level: str, home: Path, as_json: bool) -> None:
         if earlier
         else None
     )
-    found = describe(institution.store, release, earlier, changes)
+    private = private_report(institution.store, release)
+    foresight = described(institution.store, institution.ledger, release, private)
+    found = describe(institution.store, release, earlier, changes, foresight)
     emit(as_json, found, lambda: lines(found))

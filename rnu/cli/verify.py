@@ -23,13 +23,15 @@ MOST_TOLD = 20
 
 @click.command("verify")
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--part", is_flag=True, help="FOLDER is a part of a release, as a portal gives it for one dataset.")
 @json_option
-def command(folder: Path, as_json: bool) -> None:
+def command(folder: Path, part: bool, as_json: bool) -> None:
     """Check the certificates in FOLDER by whole numbers alone: without the data, without a solver, trusting nobody.
 
     FOLDER is a release (or its tables, certificates and datapackage.json alone), or what `rnu protect` wrote. Of a
-    release every byte is held against its manifest first. Beside the certificates it is counted how many of the cells
-    that nobody shows are proven to be open as well, by simple exchanges.
+    release every byte is held against its manifest first; with --part, of the files that are there. Beside the
+    certificates it is counted how many of the cells that nobody shows are proven to be open as well, by simple
+    exchanges.
 
     Exit code 0: it holds, 1: it does not, 2: could not run.
 
@@ -37,9 +39,10 @@ def command(folder: Path, as_json: bool) -> None:
     Examples:
       rnu verify safe
       rnu verify store/releases/3f9a1c20b7d4
+      rnu verify usuarios --part
     """
     if is_release(folder):
-        release = verify_release(folder)
+        release = verify_release(folder, part=part)
         emit(as_json, release, lambda: _of_release(folder, release))
         holds = release.holds
     else:

@@ -1,12 +1,15 @@
-"""The comparison as a drawing: for each level, the share of figures that is not shown, by programme and design."""
+"""Loss as a drawing: for each level, the share that is not shown, by programme, over designs or over releases."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
-from rnu.loss.measure import Comparison
 from rnu.ubigeo import LEVELS
+
+if TYPE_CHECKING:  # whoever only draws needs no engine
+    from rnu.loss.measure import Comparison
 
 NAMES = {"nacion": "Nación", "departamento": "Departamento", "provincia": "Provincia", "distrito": "Distrito"}
 KEYS = {"threshold": "umbral", "population_floor": "piso de población"}
@@ -14,17 +17,35 @@ KEYS = {"threshold": "umbral", "population_floor": "piso de población"}
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#777777", "#b0a000")
 WIDTH, HEIGHT = 380, 250  # of a panel's drawing
 LEFT, TOP, GAP, LABELS, FOOT = 54, 70, 70, 130, 0  # pixels around panels
+STEWARDS = "Solo para quien revisa."
+LETTER = 7  # pixels of a label's letter, at most on average
 LINE = 14  # the least distance between two labels
 
 Curve = Sequence[float | None]  # a share for each design; None where nothing could be shown
 
 
 def chart(found: Comparison) -> str:
-    """An SVG of two by two panels, one for each level."""
+    """An SVG of today's design and the tried ones."""
     axis, names = _axis(found.names)
-    panels = [_panel(level, _curves(found, level), names, column=i % 2, row=i // 2) for i, level in enumerate(LEVELS)]
-    width, height = 2 * (LEFT + WIDTH + LABELS), TOP + 2 * (HEIGHT + GAP) + FOOT
     title = f"Parte de las cifras de cada nivel que no se muestra, {found.period}"
+    note = f"Con el diseño de hoy (círculo) y con los que se prueban{axis}; cada línea es un programa. {STEWARDS}"
+    return drawing(title, note, names, {level: _curves(found, level) for level in LEVELS}, apart=True)
+
+
+def drawing(
+    title: str, note: str, names: Sequence[str], curves: Mapping[str, Mapping[str, Curve]], *, apart: bool = False
+) -> str:
+    """An SVG of two by two panels, one for each level: a line for each programme, over what is named.
+
+    With `apart` the first one stands for itself, hollow and without a line to the next.
+    """
+    labels = max([LABELS, *(LETTER * len(label) + 10 for own in curves.values() for label in own)])
+    across, down = LEFT + WIDTH + labels, HEIGHT + GAP
+    panels = [
+        _panel(level, curves[level], names, left=LEFT + i % 2 * across, top=TOP + i // 2 * down + 20, apart=apart)
+        for i, level in enumerate(LEVELS)
+    ]
+    width, height = 2 * across, TOP + 2 * down + FOOT
     return "\n".join(
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
@@ -32,8 +53,7 @@ def chart(found: Comparison) -> str:
             f"<title>{escape(title)}</title>",
             f'<rect width="{width}" height="{height}" fill="#fff"/>',
             f'<text x="{LEFT}" y="26" font-size="17">{escape(title)}</text>',
-            f'<text x="{LEFT}" y="44" fill="#555">Con el diseño de hoy (círculo) y con los que se prueban{axis}; cada '
-            "línea es un programa. Solo para quien revisa.</text>",
+            f'<text x="{LEFT}" y="44" fill="#555">{escape(note)}</text>',
             *panels,
             "</svg>\n",
         )
@@ -58,7 +78,7 @@ def _axis(names: Sequence[str]) -> tuple[str, list[str]]:
     changes = [[_words(change) for change in name.split()] for name in names[1:]]
     keys = {key for change in changes for key, _ in change}
     if len(keys) == 1:
-        return f": {escape(next(iter(keys)))}", ["hoy", *(change[0][1] for change in changes)]
+        return f": {next(iter(keys))}", ["hoy", *(change[0][1] for change in changes)]
     return "", ["hoy", *(", ".join(f"{key} {value}" for key, value in change) for change in changes)]
 
 
@@ -69,8 +89,7 @@ def _words(change: str) -> tuple[str, str]:
     return f"{programme}: {words}" if programme else words, value
 
 
-def _panel(level: str, curves: Mapping[str, Curve], names: Sequence[str], *, column: int, row: int) -> str:
-    left, top = LEFT + column * (LEFT + WIDTH + LABELS), TOP + row * (HEIGHT + GAP) + 20
+def _panel(level: str, curves: Mapping[str, Curve], names: Sequence[str], *, left: int, top: int, apart: bool) -> str:
     most = _ceiling(max((s for curve in curves.values() for s in curve if s is not None), default=0.0))
     at = [left + WIDTH * (i + 0.5) / len(names) for i in range(len(names))]
 
@@ -91,10 +110,10 @@ def _panel(level: str, curves: Mapping[str, Curve], names: Sequence[str], *, col
         points = [(x, y(share)) for x, share in zip(at, curve, strict=True) if share is not None]
         if not points:
             continue
-        path = " ".join(f"{px:.1f},{py:.1f}" for px, py in points if px > at[0])
+        path = " ".join(f"{px:.1f},{py:.1f}" for px, py in points if px > at[0] or not apart)
         out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for px, py in points:
-            inside = "#fff" if px == at[0] else colour
+            inside = "#fff" if apart and px == at[0] else colour
             out.append(
                 f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3.5" fill="{inside}" stroke="{colour}" stroke-width="2"/>'
             )

@@ -25,7 +25,7 @@ EU = "http://publications.europa.eu/resource/authority"
 THEME = (f"{EU}/data-theme/SOCI", "Población y sociedad")
 PERU = f"{EU}/country/PER"
 SPANISH = f"{EU}/language/SPA"
-FILE_TYPES = {"csv": "CSV", "xlsx": "XLSX", "parquet": "PARQUET"}
+FILE_TYPES = {"csv": "CSV", "xlsx": "XLSX", "parquet": "PARQUET", "zip": "ZIP"}
 CONTEXT = {
     "dcat": "http://www.w3.org/ns/dcat#",
     "dcatap": "http://data.europa.eu/r5r/",

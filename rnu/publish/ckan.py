@@ -29,6 +29,7 @@ from requests.exceptions import RequestException
 
 from rnu.errors import PortalRefused
 from rnu.publish.ckan_dataset import (
+    PROOF,
     SERIES,
     STAGING,
     alias,
@@ -376,8 +377,8 @@ def fingerprint(target: Mapping[str, Any]) -> str:
 
 
 def _file(dataset: Dataset, file: Download, role: str, site: Path) -> Path:
-    """Where a file lies: a series was just written, a release's own are in its folder."""
-    if role == SERIES:
+    """Where a file lies: series and proof were just written, a release's own are in its folder."""
+    if role in (SERIES, PROOF):
         return site / file.path
     return dataset.latest.folder / Path(file.path).relative_to(f"releases/{dataset.latest.digest}")
 

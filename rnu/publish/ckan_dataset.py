@@ -19,6 +19,7 @@ Node = dict[str, Any]
 
 SERIES = "serie"  # all periods in one file, with a table behind it
 RELEASE = "publicacion"  # a file of the newest release, as it was signed
+PROOF = "certificados"  # figures and certificates of the newest release, as they were signed
 STAGING = "preparacion"
 # what CKAN itself sets, and what therefore tells nothing of somebody's hand
 VOLATILE = frozenset(
@@ -97,8 +98,8 @@ def _told(rate: RateShown) -> Node:
 
 
 def files(dataset: Dataset) -> list[tuple[Download, str, str]]:
-    """Every file with its level and role: per level the series, then the newest release's other formats."""
-    return [
+    """Every file with its level and role: per level the series, then the newest release's other formats; the proof."""
+    of_levels = [
         (file, level.level, role)
         for level in dataset.levels
         for file, role in (
@@ -106,6 +107,7 @@ def files(dataset: Dataset) -> list[tuple[Download, str, str]]:
             *((own, RELEASE) for own in level.latest if own.format != level.series.format),
         )
     ]
+    return [*of_levels, *([(dataset.proof, "", PROOF)] if dataset.proof else [])]
 
 
 def _resource(name: str, file: Download, level: str, role: str, institution: Institution) -> Node:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from rnu.provenance import file_digest
 from rnu.publish.portal import Publication, current
+from rnu.publish.proof import is_proven, write_proof
 from rnu.publish.series import series_schema, write_series
 from rnu.publish.words import month
 from rnu.release.breaks import breaks
@@ -99,6 +100,7 @@ class Dataset:
     rules: tuple[Report, ...] = ()  # of rates alone: what each programme is judged by, or why it is by nothing
     rates: tuple[RateShown, ...] = ()  # the nation's, of the newest period
     breaks: tuple[str, ...] = ()  # where the series breaks, the latest first
+    proof: Download | None = None  # what it takes to check its protection; none where it has no certificate
 
     @property
     def latest(self) -> Publication:
@@ -222,6 +224,23 @@ def _dataset(id: str, newest_first: Sequence[Publication], site: Path) -> Datase
         rules=rules,
         rates=rates_shown(periods[-1].folder, id, "nacion") if rules else (),
         breaks=_breaks(id, periods),
+        proof=_proof(id, periods[-1], site),
+    )
+
+
+def _proof(id: str, latest: Publication, site: Path) -> Download | None:
+    if not is_proven(latest.folder, id):
+        return None
+    path = f"{DATA}/{id}/{id}_certificados.zip"
+    write_proof(latest.folder, id, site / path)
+    return Download(
+        f"Para comprobar la protección, {latest.period}",
+        "Cifras y certificados de la última publicación, tal como fueron firmados. Los comprueba cualquiera, sin los "
+        "padrones: `rnu verify CARPETA --part`.",
+        path,
+        "zip",
+        (site / path).stat().st_size,
+        file_digest(site / path),
     )
 
 

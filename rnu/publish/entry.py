@@ -117,7 +117,8 @@ def entry(dataset: Dataset, institution: Institution, page: str, files: str) -> 
             file
             for level in dataset.levels
             for file in (_file(level.series, files, level.schema), *(_file(own, files) for own in level.latest))
-        ),
+        )
+        + tuple(_file(proof, files) for proof in [dataset.proof] if proof),
         datapackage=f"{files}/{dataset.path}datapackage.json",
     )
 

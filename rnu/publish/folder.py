@@ -79,11 +79,12 @@ class FolderPortal:
         with tempfile.TemporaryDirectory(prefix="rnu-folder-") as work:
             datasets = write_datasets(publications, Path(work))
             series = [level.series for dataset in datasets for level in dataset.levels]
-            for file in series:
+            made = [*series, *(dataset.proof for dataset in datasets if dataset.proof)]
+            for file in made:
                 served = self.site / file.path
                 if not served.is_file() or file_digest(served) != file.sha256:
                     told.append(f"{file.path}: other cells than those that were signed")
-        files = sum(len(manifest(p.folder)) for p in publications) + len(series)
+        files = sum(len(manifest(p.folder)) for p in publications) + len(made)
         return Compared(digest_of(shown), files, len(series), tuple(told))
 
     def _publish(self, publications: Sequence[Publication]) -> Outcome:

@@ -42,11 +42,14 @@ def verify(folder: Path, digest: str) -> None:
         raise _changed(folder, digest, "; ".join(found[:3]) + more)
 
 
-def problems(folder: Path) -> list[str]:
-    """Files that differ from the manifest, are missing or are too many; ReviewRequired if it cannot be read."""
+def problems(folder: Path, *, part: bool = False) -> list[str]:
+    """Files that differ from the manifest, are missing or are too many; ReviewRequired if it cannot be read.
+
+    Of a part of a release files may be missing.
+    """
     listed, found = manifest(folder), set(_files(folder))
     return [
-        *(f"{path} is missing" for path in sorted(listed.keys() - found)),
+        *(f"{path} is missing" for path in sorted(listed.keys() - found) if not part),
         *(f"{path} is not in the manifest" for path in sorted(found - listed.keys())),
         *(f"{path} differs" for path in sorted(found & listed.keys()) if file_digest(folder / path) != listed[path]),
     ]

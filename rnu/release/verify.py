@@ -79,16 +79,17 @@ class Verified:
         return not self.problems and not any(of_tables)
 
 
-def verify_release(folder: Path) -> Verified:
+def verify_release(folder: Path, *, part: bool = False) -> Verified:
     """Check a release, or some of its files, by what is published alone; NotARelease if they cannot be read.
 
-    With a manifest every byte must be as it says. Without one only tables and certificates are held together.
+    With a manifest every byte must be as it says, and every file be there unless it is a part. Without one only tables
+    and certificates are held together.
     """
     digest, changed = "", list[str]()
     if (folder / MANIFEST).is_file():
         digest = file_digest(folder / MANIFEST)
         try:
-            changed = problems(folder)
+            changed = problems(folder, part=part)
         except ReviewRequired as error:
             raise NotARelease(error.what, where=error.where, remedy="fetch the release again") from error
     if changed:

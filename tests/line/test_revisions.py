@@ -1,5 +1,7 @@
 """A revision's number is given once, the latest build of a period is the one to decide on, and lost bytes come back."""
 
+import json
+
 import pytest
 
 from rnu.errors import ReviewRequired
@@ -7,7 +9,7 @@ from rnu.ledger import Decision, Release, release_table
 from rnu.release.manifest import verify
 from rnu.secrets import signing_key
 from rnu.signing import Role, sign
-from tests.line.institution import PERIODS, House
+from tests.line.institution import PERIODS, ROSTER, House
 from tests.line.test_bad_input import refused
 
 FIRST = PERIODS[0]
@@ -30,6 +32,28 @@ def build(house: House, acronym: str, by: str = "builder") -> str:
 def decided(house: House, word: str, digest: str) -> None:
     said = house.rnu(word, digest, "--note", "mirado", by="approver")
     assert said.code == 0, said.err
+
+
+def test_a_revision_is_attacked_together_with_what_it_replaces(at):
+    """Totals of districts may change by one, as the calendar has it; what is planted stands in test_foresight.py."""
+    house = at("published")
+    first = house.digest()
+    house.rewrite(ROSTER, lambda text: text[: text.rstrip().rfind(b"\n") + 1])
+    ran = house.rnu(*RUN)
+    assert ran.code == 0, ran.err
+    second = house.digest()
+    assert second != first
+    (told,) = [facts for name, subject, facts in ran.steps if (name, subject) == ("foresee", f"{FIRST} r2")]
+    assert told == "earlier releases 1 · cells found 0 · small differences 0"
+    private = json.loads((house.store.private(second) / "report.json").read_text(encoding="utf-8"))["foresight"]
+    assert (private["against"], private["tables"]) == ([first], [])
+    shown = house.rnu("show", second).out
+    assert f"Together with earlier releases (yours alone): {FIRST} r1\n  nothing gives way" in shown
+    drawing = house.store.private(second) / "perdida.svg"
+    assert f"drawn, beside the releases before: {drawing}" in shown
+    assert "pension65 (5)" in drawing.read_text(encoding="utf-8")
+    said = house.rnu("approve", second, by="approver")
+    assert (said.code, "WARNING" in said.out) == (0, False)
 
 
 def revisions(house: House) -> list[tuple[str, int]]:

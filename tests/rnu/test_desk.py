@@ -12,6 +12,7 @@ from tests.rnu.conftest import emptied
 
 pytestmark = pytest.mark.portal
 
+FORESEEN = {"against": ["a" * 64], "unread": [], "tables": []}
 ROSTER, FILE = "sis-0123456789abcdef", "PADRON_SECRETO.csv"
 
 
@@ -24,7 +25,7 @@ def worker(cluster) -> Ledger:
     ledger.add_delivery(Delivery("sis", "2026-01", "aa", ((FILE, "h", 1),), {"etag": "secreto"}))
     ledger.add_intake(Intake("sis", "2026-01", "2026-01", "aa", "ff", True, ROSTER, {"rejected": "x", "where": "y"}))
     built = Signature(Role.BUILD, "d" * 64, "key", "sig")
-    facts = {"programmes": ["sis"], "missing": [], "at_risk": "celda secreta"}
+    facts = {"programmes": ["sis"], "missing": [], "foresight": FORESEEN, "at_risk": "celda secreta"}
     ledger.add_release(Release("2026-01", 1, "d" * 64, "fp", built, facts))
     return ledger
 
@@ -52,7 +53,7 @@ def test_the_desk_names_no_roster_no_file_and_no_fact_but_what_a_release_says(de
     shown = " ".join(str(run(desk, f"select * from {table.name}")) for table in metadata.sorted_tables)
     assert "2026-01" in shown
     assert not [word for word in (ROSTER, FILE, "secret") if word in shown]
-    assert desk.releases()[0].facts == {"programmes": ["sis"], "missing": []}
+    assert desk.releases()[0].facts == {"programmes": ["sis"], "missing": [], "foresight": FORESEEN}
 
 
 def test_the_desk_asks_and_reads_the_answer(worker, desk):

@@ -117,7 +117,7 @@ def test_each_cube_is_a_dataset_whose_tables_come_first_and_have_a_dictionary(po
     assert publish(portal, files, releases).changed
     users = by_title(dkan)["Usuarios"]
     formats = [file["format"] for file in users["distribution"]]
-    assert formats == ["csv"] * 4 + ["xlsx", "parquet"] * 4
+    assert formats == ["csv"] * 4 + ["xlsx", "parquet"] * 4 + ["zip"]
     assert users["temporal"] == "2026-01-01/2026-02-28"
     for file in users["distribution"][:4]:
         dictionary = dkan.item("data-dictionary", file["describedBy"].rpartition("/")[2])
@@ -130,7 +130,7 @@ def test_each_cube_is_a_dataset_whose_tables_come_first_and_have_a_dictionary(po
 def test_it_is_served_as_it_was_signed_with_the_same_digest_as_the_folder(portal, files, releases):
     publish(portal, files, releases)
     found = portal.compare(releases)
-    assert (found.differences, found.files, found.tables) == ((), 2 * 12, 8)
+    assert (found.differences, found.files, found.tables) == ((), 2 * 13, 8)
     assert found.digest == files.digest(releases)
     assert set(portal.shown()) == {r.digest for r in releases}
 

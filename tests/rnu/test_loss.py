@@ -9,7 +9,10 @@ import pytest
 from anonymize.protect import LevelFacts
 from rnu import defaults
 from rnu.errors import SettingsError
-from rnu.loss import Comparison, Measured, chart, parse
+from rnu.loss.chart import chart
+from rnu.loss.history import as_anybody_counts, as_the_steward_knows, history
+from rnu.loss.measure import Comparison, Measured
+from rnu.loss.trial import parse
 from rnu.settings import Settings, load
 from rnu.ubigeo import LEVELS
 
@@ -113,3 +116,40 @@ def test_the_drawing_has_a_panel_for_each_level_and_a_line_for_each_programme():
     assert [len(points) for points in lines] == [2] * 4  # today's is a circle beside them
     (_, low), (_, high) = (map(float, point.split(",")) for point in lines[0])
     assert low > high  # more is not shown: further up
+
+
+def told(threshold: int, share: float) -> dict:
+    return {"threshold": threshold, "levels": [{"level": level, "share_unshown": share} for level in LEVELS]}
+
+
+def test_releases_are_drawn_beside_each_other_with_the_thresholds_that_each_had():
+    months = (("2026-01", told(5, 0.1)), ("2026-02", told(8, 0.2)))
+    pasts = [
+        as_the_steward_knows(month, {"usuarios/sis": one, "usuarios/contigo": told(10, 0.3)}) for month, one in months
+    ]
+    drawn = ET.fromstring(history(pasts, "los usuarios"))
+    words = [text.text for text in drawn.iter(f"{SVG}text")]
+    assert words.count("sis (5 → 8)") == words.count("contigo (10)") == len(LEVELS)
+    assert [words.count(month) for month, _ in months] == [len(LEVELS)] * 2
+    lines = [line.get("points").split() for line in drawn.iter(f"{SVG}polyline")]
+    assert {len(points) for points in lines} == {2}, "from release to release, the first as well"
+
+
+def test_a_programme_that_did_not_come_once_has_no_point_there():
+    first = as_the_steward_knows("2026-01", {"usuarios/sis": told(5, 0.1)})
+    second = as_the_steward_knows("2026-02", {"usuarios/sis": told(5, 0.1), "usuarios/pca": told(5, 0.2)})
+    drawn = ET.fromstring(history([first, second], "los usuarios"))
+    assert sorted(len(line.get("points").split()) for line in drawn.iter(f"{SVG}polyline")) == [1] * 4 + [2] * 4
+
+
+def test_what_anybody_counts_is_the_share_of_rows_without_a_number():
+    rows = {"celdas": 8, "mostradas": 6, "reservadas": 1, "no_desagregadas": 1, "no_entregadas": 0}
+    late = {**rows, "mostradas": 0, "no_entregadas": 8}
+    programmes = [{"programa": "sis", **rows}, {"programa": "pca", **late}]
+    levels = [{"nivel": level, "programas": programmes} for level in LEVELS]
+    cube = {"tabla": "usuarios", "umbrales": {"sis": 5, "pca": 5}, "niveles": levels}
+    linked = {**cube, "tabla": "cruces", "niveles": levels[:2]}
+    found = as_anybody_counts("2026-01", {"tablas": [cube, linked]}).tables
+    assert {table: (loss.threshold, dict(loss.shares)) for table, loss in found.items()} == {
+        "usuarios/sis": (5, dict.fromkeys(LEVELS, 0.25))
+    }

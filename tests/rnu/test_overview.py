@@ -64,6 +64,28 @@ def test_a_release_tells_what_changed_who_built_it_and_what_did_not_come(release
     assert table.rows == 6
 
 
+def test_a_release_tells_how_much_gives_way_together_with_earlier_ones(released, ledger):
+    folder, january, february = released
+    assert desk.release_view(ledger, KNOWN, folder, february).given_away is None, "January was approved since"
+    found = {"cube": "usuarios", "programme": "sis", "cells": 2, "differences": 1, "contradicts": False}
+    facts = {"foresight": {"against": [january], "unread": [], "tables": [found]}}
+    ledger.add_release(Release("2026-02", 2, february, "again", sign(BUILDER, Role.BUILD, february), facts))
+    given_away = desk.release_view(ledger, KNOWN, folder, february).given_away
+    assert given_away
+    assert (given_away.cells, given_away.differences, given_away.stands) == (2, 1, False)
+
+
+def test_what_is_not_shown_is_drawn_beside_the_release_before(released, ledger):
+    folder, _, february = released
+    view = desk.release_view(ledger, KNOWN, folder, february)
+    assert [view.loss.count(f">{what}<") for what in ("2026-01", "2026-02", "contigo (5)", "juntos (5)")] == [
+        4,
+        4,
+        4,
+        0,
+    ]
+
+
 def test_a_jump_is_marked_where_it_is_large_for_its_place(released, ledger):
     folder, _, february = released
     view = desk.release_view(ledger, KNOWN, folder, february, "distrito")

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from click.testing import CliRunner, Result
 
 from rnu.cli import main
 from rnu.errors import DisclosureRisk
+from rnu.provenance import file_digest
+from rnu.publish.proof import write_proof
 from rnu.release.manifest import MANIFEST, seal
 from tests.rnu import release_examples as ex
 
@@ -79,6 +82,29 @@ def test_a_dataset_alone_is_checked_by_its_own_files(copy, tmp_path):
     missing = rnu("verify", tmp_path / "one")
     assert missing.exit_code == 2
     assert "no certificate of sis" in missing.stderr
+
+
+def test_what_a_portal_gives_of_one_dataset_is_checked_against_the_signed_manifest(copy, tmp_path):
+    """The ZIP of a dataset, unpacked: a part of the release, of which no byte may be another."""
+    part, packed = tmp_path / "part", tmp_path / "usuarios_certificados.zip"
+    write_proof(copy, "usuarios", packed)
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(part)
+    names = {p.relative_to(part).as_posix() for p in part.rglob("*") if p.is_file()}
+    levels = ("nacion", "departamento", "provincia", "distrito")
+    assert names == {
+        *(MANIFEST, "datapackage.json", "proteccion.json", SIS, CONTIGO),
+        *(f"datos/usuarios_{level}.csv" for level in levels),
+    }
+    said = rnu("verify", part, "--part")
+    assert said.exit_code == 0
+    assert f"digest {file_digest(copy / MANIFEST)}" in said.output
+    assert rnu("verify", part).exit_code == 1, "it is no whole release"
+    (part / SIS).write_text((part / SIS).read_text() + " ")
+    assert rnu("verify", part, "--part").exit_code == 1
+    again = tmp_path / "again.zip"
+    write_proof(copy, "usuarios", again)
+    assert again.read_bytes() == packed.read_bytes()
 
 
 def test_a_table_without_certificate_is_not_built(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ from click.testing import CliRunner, Result
 
 from rnu.cli import main
 from rnu.errors import DisclosureRisk
+from rnu.publish.proof import is_proven, write_proof
 from rnu.release.inspect import inspect
 from rnu.release.manifest import MANIFEST, seal
+from rnu.release.verify import verify_release
 from tests.rnu import linked_examples as ex
 from tests.rnu.release_examples import replace
 
@@ -199,3 +202,14 @@ def test_who_holds_the_period_before_knows_how_many_more_arrived_than_left(copy,
     arrivals = ["", "altas", "18"]
     assert arrivals not in found_linked(told("attack", copy)[1]), "nothing tells without the other release"
     assert arrivals in found_linked(told("attack", copy, "--earlier", tmp_path / "before")[1])
+
+
+@pytest.mark.parametrize("cube", ["personas", "cruces", "movimientos"])
+def test_what_a_portal_gives_of_a_linked_dataset_holds_all_that_it_is_proven_with(linked, tmp_path, cube):
+    assert is_proven(linked, cube)
+    write_proof(linked, cube, tmp_path / "part.zip")
+    with zipfile.ZipFile(tmp_path / "part.zip") as archive:
+        archive.extractall(tmp_path / "part")
+    found = verify_release(tmp_path / "part", part=True)
+    assert found.holds
+    assert {one.cube for one in found.linked} == {"personas", "movimientos"}
