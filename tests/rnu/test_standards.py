@@ -61,7 +61,7 @@ def test_data_json_is_valid_project_open_data(site):
     assert users["identifier"] == "https://datos.prueba.invalid/padron/datos/usuarios/"
     assert (users["modified"], users["temporal"]) == ("2026-03-04", "2026-01-01/2026-02-28")
     assert "Datos <inventados>." in users["description"]
-    assert len({file["downloadURL"] for file in users["distribution"]}) == 4 * 4
+    assert len({file["downloadURL"] for file in users["distribution"]}) == 4 * 4 + 1  # and the certificates
 
 
 @pytest.mark.parametrize("name", ["catalogo", "datos/usuarios/dcat", "datos/hogares/dcat"])
