@@ -90,12 +90,15 @@ def coarse(count: int, threshold: int) -> Figure:
 
 
 def split(part: int, whole: int, threshold: int) -> Figure:
-    """A part of a known whole: hidden too if what is left of the whole is small.
+    """A part of a known whole: hidden if it is small, or if what is left of the whole is.
 
-    >>> split(97, 100, 5), split(90, 100, 5), split(100, 100, 5)
-    ('no se muestra', 90, 100)
+    Hidden either way, so that nobody can tell which of the two it is.
+
+    >>> split(97, 100, 5), split(3, 100, 5), split(90, 100, 5), split(100, 100, 5), split(0, 100, 5)
+    ('no se muestra', 'no se muestra', 90, 100, 0)
     """
-    return HIDDEN if 0 < whole - part < threshold else coarse(part, threshold)
+    small = 0 < part < threshold or 0 < whole - part < threshold
+    return HIDDEN if small else part
 
 
 def _sum(total: int, parts: Sequence[Figure]) -> Figure:
