@@ -113,9 +113,9 @@ class CkanPortal:
         if live is None:
             return Compared("", 0, 0, (f"dataset {target['name']} is not there",))
         told = []
-        if live["rnu_huella"] != fingerprint(target):
+        if live.get("rnu_huella") != fingerprint(target):
             told.append(f"dataset {target['name']} was written for other releases")
-        if live["rnu_escrito"] != state(live):
+        if live.get("rnu_escrito") != state(live):
             told.append(f"dataset {target['name']} was changed by hand")
         served = {resource["id"]: resource for resource in live["resources"]}
         tables = 0
@@ -143,8 +143,8 @@ class CkanPortal:
         if live is not None:
             self._refuse_foreign(live, dataset.id)
             edited = self._edited(live)
-            if live["rnu_huella"] == print_ and not (edited or live["private"]):
-                return self._seal(live["id"]) if not live["rnu_escrito"] else False
+            if live.get("rnu_huella") == print_ and not (edited or live["private"]):
+                return self._seal(live["id"]) if not live.get("rnu_escrito") else False
         else:
             live = self._call("package_create", {**target, "resources": without_files(target), "private": True})
         self._load(dataset, target, live, site)
@@ -317,7 +317,8 @@ class CkanPortal:
 
     def _edited(self, live: Node) -> bool:
         """Whether somebody changed a dataset by hand; PortalRefused unless that is to be written over."""
-        edited = bool(live.get("rnu_escrito")) and live["rnu_escrito"] != state(live)
+        written = live.get("rnu_escrito")
+        edited = bool(written) and written != state(live)
         if edited and not self.overwrite:
             raise PortalRefused(
                 "somebody changed this dataset by hand since it was published",
