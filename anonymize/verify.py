@@ -67,6 +67,12 @@ class Verdict:
     tables: int
     problems: tuple[str, ...]
 
+    @classmethod
+    def of(cls, state: Ints, proven: Flags, large: int, tables: int, problems: Iterable[str]) -> Verdict:
+        """Counted, of cells by what is published of them, and those that are proven."""
+        shown, withheld = int((state == SHOWN).sum()), int((state == WITHHELD).sum())
+        return cls(shown, withheld, int(proven.sum()), large, tables, tuple(problems))
+
 
 def verify(
     trees: Sequence[Tree],
@@ -111,14 +117,7 @@ def verify(
         bits = int(met.reshape(state.shape)[tuple(one)])
         possible = [value for value in range(1, threshold + 1) if bits >> value & 1]
         problems.append(f"{_name(trees, one)} is withheld, and is shown to be possible only as {possible}")
-    return Verdict(
-        int((state == SHOWN).sum()),
-        int((state == WITHHELD).sum()),
-        int(proven.sum()),
-        len(large),
-        len(tables),
-        tuple(problems),
-    )
+    return Verdict.of(state, proven, len(large), len(tables), problems)
 
 
 def _bits(values: Ints, threshold: int) -> Ints:

@@ -240,21 +240,26 @@ class Prover:
         sides = sparse.hstack([self.here.matrix[:, self.rising], -self.here.matrix[:, self.falling]])
         wish = sparse.csr_array((1, self.columns), dtype=np.int64)
         matrix = sparse.csc_array(sparse.vstack([sides, wish]), dtype=np.float64)
-        lp = highspy.HighsLp()
-        lp.num_row_, lp.num_col_ = matrix.shape
-        lp.col_cost_, lp.col_lower_ = np.ones(self.columns), np.zeros(self.columns)
-        fall = self.here.counts[self.falling].astype(np.float64)
-        lp.col_upper_ = np.concatenate([np.full(len(self.rising), inf), fall])
-        lp.row_lower_ = np.append(self.here.low.astype(np.float64), -inf)
-        lp.row_upper_ = np.append(self.here.high.astype(np.float64), inf)
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
-        highs = highspy.Highs()  # type: ignore[no-untyped-call]
-        highs.silent()
-        highs.setOptionValue("threads", 1)
-        highs.setOptionValue("presolve", "off")
+        upper = np.concatenate([np.full(len(self.rising), inf), self.here.counts[self.falling].astype(np.float64)])
+        low, high = (self.here.low.astype(np.float64), self.here.high.astype(np.float64))
+        highs = solver(matrix, np.append(low, -inf), np.append(high, inf), upper)
         highs.setOptionValue("simplex_scale_strategy", 0)  # whole numbers, nearly all of them one
         highs.setOptionValue("dual_simplex_cost_perturbation_multiplier", 0.0)  # the costs are drawn already
-        highs.setOptionValue("simplex_iteration_limit", ITERATIONS)
-        highs.passModel(lp)
         return highs
+
+
+def solver(matrix: sparse.csc_array, low: Floats, high: Floats, upper: Floats) -> highspy.Highs:
+    """A program low <= matrix x <= high, 0 <= x <= upper, to be solved often with other costs and bounds."""
+    lp = highspy.HighsLp()
+    lp.num_row_, lp.num_col_ = matrix.shape
+    lp.col_cost_, lp.col_lower_, lp.col_upper_ = np.ones(matrix.shape[1]), np.zeros(matrix.shape[1]), upper
+    lp.row_lower_, lp.row_upper_ = low, high
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
+    highs = highspy.Highs()  # type: ignore[no-untyped-call]
+    highs.silent()
+    highs.setOptionValue("threads", 1)
+    highs.setOptionValue("presolve", "off")
+    highs.setOptionValue("simplex_iteration_limit", ITERATIONS)
+    highs.passModel(lp)
+    return highs

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from anonymize.protection.blocks import ITERATIONS, WHOLE, leaves_around, sum_rows, together
+from anonymize.protection.blocks import WHOLE, leaves_around, solver, sum_rows, together
 from anonymize.protection.lattice import Flags, Ints, Lattice
 from anonymize.tables import Mark
 
@@ -104,20 +104,9 @@ class Program:
         sums = sum_rows(lattice, leaves, places, cells)
         sides = [sums[:, rising], -sums[:, falling], -slack, slack]
         matrix = sparse.csc_array(sparse.hstack(sides), dtype=np.float64)
-        lp = highspy.HighsLp()
-        lp.num_row_, lp.num_col_ = matrix.shape
-        lp.col_cost_, lp.col_lower_ = np.ones(matrix.shape[1]), np.zeros(matrix.shape[1])
         free = np.full(max(len(rising), many), np.inf)
-        lp.col_upper_ = np.concatenate([free[: len(rising)], inner[falling], free[:many], told.spare[self.bought]])
-        lp.row_lower_, lp.row_upper_ = np.append(told.low, 0.0), np.append(told.high, 0.0)
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
-        self.highs = highspy.Highs()  # type: ignore[no-untyped-call]
-        self.highs.silent()
-        self.highs.setOptionValue("threads", 1)
-        self.highs.setOptionValue("presolve", "off")
-        self.highs.setOptionValue("simplex_iteration_limit", ITERATIONS)
-        self.highs.passModel(lp)
+        upper = np.concatenate([free[: len(rising)], inner[falling], free[:many], told.spare[self.bought]])
+        self.highs = solver(matrix, np.append(told.low, 0.0), np.append(told.high, 0.0), upper)
 
     def cheapest(self, change: int, price: Floats) -> Flags | None:
         """(cells,) which are altered where withholding those costs least, of what was found; None if nothing was.

@@ -9,8 +9,6 @@ from typing import Any
 from rnu.ledger import Ledger, Release
 from rnu.settings import Period
 
-YEAR = 12  # months between two publications of the same breakdown below the departments
-
 
 @dataclass(frozen=True, slots=True)
 class Counted:
@@ -60,12 +58,8 @@ def kept_outside(ledger: Ledger, period: str, but: str) -> tuple[Release, ...]:
     the release itself.
     """
     approved = ledger.ever_approved() - {but}
-    return tuple(r for r in ledger.releases() if r.digest in approved and _months_apart(r.period, period) < YEAR)
-
-
-def _months_apart(one: str, other: str) -> int:
-    first, second = Period.parse(one), Period.parse(other)
-    return abs((first.year - second.year) * YEAR + first.month - second.month)
+    here = Period.parse(period)
+    return tuple(r for r in ledger.releases() if r.digest in approved and here.near(Period.parse(r.period)))
 
 
 def as_built(ledger: Ledger, release: Release) -> Summary | None:

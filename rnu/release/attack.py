@@ -35,11 +35,9 @@ from rnu.release.certificates import PLACE, ReleaseName, Table, csv_frames, rele
 from rnu.release.columns import MARK
 from rnu.release.linked import linked_tables
 from rnu.release.read import dimensions, own_cubes
-from rnu.settings import Period
 
 NATION = 0  # number of the root among a table's places
 REGIONS = 2  # levels from the root down whose breakdowns every period may show: nation and departments
-YEAR = 12  # months between two publications of the same breakdown further down
 PROGRAMME, COUNT = "programa", "n"
 
 Ints = NDArray[np.int64]
@@ -148,8 +146,7 @@ def _attacked(
             holds = _taken_for_true(facts, release, here)
             if release is not None:
                 small = list(_changes(table, facts, ~holds, release, here))
-                near = abs(_months(release.period) - _months(here.period)) < YEAR
-                found = [change for change, below in small if near and below]
+                found = [change for change, below in small if below and here.period.near(release.period)]
                 changes += found
                 allowed += len(small) - len(found)
             known += facts.known(holds & ~facts.shown & ~facts.contradicted)
@@ -170,9 +167,7 @@ def _users_before(own: Sequence[Table], here: ReleaseName, earlier: Sequence[Ear
     for table in own:
         of_users.setdefault(table.programme, table.cube)
     found: dict[tuple[str, str], int] = {}
-    for counts in (
-        counts for one in earlier if _months(one.release.period) == _months(here.period) - 1 for counts in one.shown
-    ):
+    for counts in (counts for one in earlier if one.release.period == here.period.minus(1) for counts in one.shown):
         rows = counts.rows[counts.rows[PROGRAMME].map(of_users) == counts.cube]
         broken_down = [name for name in rows.columns if name not in (PROGRAMME, PLACE, COUNT)]
         rows = rows[(rows[broken_down] == TOTAL).all(axis=1)]
@@ -306,10 +301,6 @@ def _changes(
         place, *categories, _ = row
         below = depth.get(place, REGIONS) >= REGIONS and any(category != TOTAL for category in categories)
         yield Change(kind, table.cube, table.programme, place, tuple(categories), str(before), gone), below
-
-
-def _months(period: Period) -> int:
-    return period.year * YEAR + period.month
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

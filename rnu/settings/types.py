@@ -490,6 +490,14 @@ class Period:
         index = self.year * 12 + self.month - 1 - months
         return Period(index // 12, index % 12 + 1)
 
+    def near(self, other: Period) -> bool:
+        """Whether they are nearer than a year: the calendar keeps breakdowns below the departments so far apart.
+
+        >>> Period(2026, 1).near(Period(2025, 2)), Period(2025, 1).near(Period(2026, 1))
+        (True, False)
+        """
+        return abs((self.year - other.year) * 12 + self.month - other.month) < 12
+
     def last_day(self) -> date:
         """The cut date: the month's last day."""
         following = self.minus(-1)
