@@ -32,10 +32,11 @@ from anonymize.policy import Policy
 from anonymize.protection.blocks import Change
 from anonymize.protection.branches import prove_unseen
 from anonymize.protection.design import Design, by_level, coarsened, planned, standing, without_dominated
-from anonymize.protection.lattice import Flags, Ints, Lattice
-from anonymize.protection.moves import PLENTY, Move, Offers, offers
+from anonymize.protection.lattice import PLENTY, Flags, Ints, Lattice
+from anonymize.protection.moves import Move, Offers, offers
 from anonymize.protection.partners import partners
 from anonymize.protection.prices import prices
+from anonymize.protection.promise import large
 from anonymize.protection.proofs import Needs, Proofs, Saved, at_risk
 from anonymize.tables import CellRef, Cells, Mark, SafeCells
 
@@ -120,7 +121,7 @@ def protect(
     while True:
         proofs = Proofs.of(lattice, risk, tables[0]), Proofs.of(anybody, shares, tables[1])
         board = Board(lattice, design, proofs, anybody, alone, cores)
-        board.cover()
+        board.cover(policy.threshold)
         if len(board.design.drops) == len(design.drops) or not board.in_vain():
             hidden = [ref for ref, at in zip(policy.must_show, must_show, strict=True) if board.marks[at] != Mark.SHOWN]
             if hidden:
@@ -232,14 +233,44 @@ class Board:
         self.planned = self.marks == Mark.SHOWN
         self._withhold_primaries()
 
-    def cover(self) -> None:
-        """Give every cell with a need its proof: withheld cells from the root down, then those that nobody sees."""
+    def cover(self, threshold: int) -> None:
+        """Give every cell with a need its proof: withheld cells from the root down, then those that nobody sees.
+
+        Against somebody who also knows what the promise itself tells with the marks as they are then (see
+        `protection.promise`): while that adds to what is known, all is proven anew.
+        """
+        while True:
+            self._cover_withheld()
+            if not self._learn(threshold):
+                self._cover_unseen()
+                if not self._learn(threshold):
+                    return
+
+    def _learn(self, threshold: int) -> bool:
+        """Let all know what the promise tells with the marks as they are; whether anything of it is new."""
+        lattice = self.proofs[0].lattice
+        known = large(lattice, self.marks, threshold)
+        if (known == lattice.large).all():
+            return False
+        self.anybody = replace(self.anybody, large=known)
+        self.proofs = tuple(
+            Proofs.of(replace(proofs.lattice, large=known), proofs.needs, proofs.tables) for proofs in self.proofs
+        )
+        return True
+
+    def _cover_withheld(self) -> None:
         for proofs in self.proofs:
             for place, cell in self._in_turn(proofs.needed & (self.marks == Mark.WITHHELD)):
                 if self.marks[place, cell] == Mark.WITHHELD and not self._protect(proofs, place, cell):
                     self._coarsen(place, cell)
+
+    def _cover_unseen(self) -> None:
+        for proofs in self.proofs:
             if proofs.needed.any():
-                self._cover_unseen(proofs)
+                prove_unseen(proofs, self.marks, self.cores)
+                for place, cell in self._in_turn(proofs.unproven(self.marks)):
+                    while not self._only_total() and not self._protect(proofs, place, cell):
+                        self._coarsen(place, cell)
 
     def in_vain(self) -> bool:
         """Whether a cell is still withheld for the sake of one that a dropped cross has since taken away."""
@@ -248,12 +279,6 @@ class Board:
             gone[place, cell] and any(self.marks[corner] == Mark.WITHHELD for corner in corners)
             for place, cell, corners in self.sakes
         )
-
-    def _cover_unseen(self, proofs: Proofs) -> None:
-        prove_unseen(proofs, self.marks, self.cores)
-        for place, cell in self._in_turn(proofs.unproven(self.marks)):
-            while not self._only_total() and not self._protect(proofs, place, cell):
-                self._coarsen(place, cell)
 
     def _protect(self, proofs: Proofs, place: int, cell: int) -> bool:
         """Prove a cell, withholding for it what costs least; False if dropping a cross would cost less.

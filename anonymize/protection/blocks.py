@@ -83,9 +83,8 @@ def agrees(lattice: Lattice, marks: NDArray[np.uint8], places: Ints, values: Int
     inner = values[np.ix_(lowest, lattice.inner_cells)]
     if inner[~lattice.open[lattice.leaf_start[places[lowest]]]].any():
         return False
-    mark = marks[places]
-    as_shown = (values == lattice.values[places]) | (mark != Mark.SHOWN)
-    enough = (values >= lattice.least[places]) | (mark != Mark.WITHHELD)
+    as_shown = (values == lattice.values[places]) | (marks[places] != Mark.SHOWN)
+    enough = (values >= lattice.least[places]) | ~lattice.bound(marks, places)
     return bool(as_shown.all() and enough.all())
 
 
@@ -130,13 +129,15 @@ def block(
     above = lattice.path(top)
     # what every place of the path above shows binds all varying places together, so it is said once, of the top
     mark = np.vstack([marks[varying], together(marks[above])[None, :], marks[above]])
-    says = _told(lattice, mark)
-    says[len(varying) + 1 :] = marks[above] == Mark.WITHHELD
     places = np.concatenate([varying, [top], above])
+    bound = lattice.bound(marks, places)
+    bound[len(varying)] = False
+    says = _shown(lattice, mark) | bound
+    says[len(varying) + 1 :] = bound[len(varying) + 1 :]
     row, cells = np.nonzero(says)
-    at, withheld = places[row], mark[row, cells] == Mark.WITHHELD
-    low = np.where(withheld, lattice.least[at, cells] - lattice.values[at, cells], 0)
-    high = np.where(withheld, lattice.values[0, -1], 0)
+    at, within = places[row], bound[row, cells]
+    low = np.where(within, lattice.least[at, cells] - lattice.values[at, cells], 0)
+    high = np.where(within, lattice.values[0, -1], 0)
     return Block(lattice, leaves, sum_rows(lattice, leaves, at, cells), low, high)
 
 
@@ -145,14 +146,14 @@ def together(marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.where((marks == Mark.SHOWN).any(axis=0), Mark.SHOWN, Mark.ABSENT).astype(np.uint8)
 
 
-def _told(lattice: Lattice, mark: NDArray[np.uint8]) -> Flags:
-    """Cells (places, cells) that say something: marked c, or shown and no sum of shown ones on one more dimension."""
+def _shown(lattice: Lattice, mark: NDArray[np.uint8]) -> Flags:
+    """Cells (places, cells) that are shown, and no sum of shown ones on one more dimension."""
     shown = mark == Mark.SHOWN
     implied = np.zeros_like(shown)
     for total, parts in lattice.parts:
         implied[:, total] |= shown[:, parts].all(axis=2)
-    told: Flags = (mark == Mark.WITHHELD) | (shown & ~implied)
-    return told
+    flags: Flags = shown & ~implied
+    return flags
 
 
 def sum_rows(lattice: Lattice, leaves: Ints, places: Ints, cells: Ints) -> sparse.csr_array:

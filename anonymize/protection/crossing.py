@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymize.protection.blocks import Change
-from anonymize.protection.lattice import Flags, Ints
-from anonymize.protection.moves import FACES, PLENTY, Swaps, dealt, exchanged, splittable
+from anonymize.protection.lattice import PLENTY, Flags, Ints
+from anonymize.protection.moves import FACES, Swaps, dealt, exchanged, splittable
 from anonymize.tables import Mark
 
 
@@ -32,6 +32,7 @@ class Region:
     open: Flags  # (places, cells) not shown
     floor: Ints  # (places, cells) as in a Ground
     may_come: Flags  # (lowest places, types) what nobody knows to be zero
+    may_leave: Flags  # (lowest places, types) whose persons may be taken away
     first: int  # inner rows first … last - 1 are the lowest places under all of them
     last: int
     zones: Ints  # (zones,) the first inner row of each, from `first`
@@ -59,6 +60,7 @@ class Region:
             marks[places] != Mark.SHOWN,
             np.where(marks[places] == Mark.WITHHELD, lattice.least[places], -PLENTY),
             lattice.open[first:last],
+            lattice.may_leave(int(lattice.level[places[0]]))[first:last],
             first,
             last,
             np.array(zones, dtype=np.int64) - first,
@@ -173,7 +175,7 @@ class Crossing:
         """(zones, alternatives, rests) the same by zone, of one place or of all."""
         region = self.region
         rows, zones = (slice(None), region.zones) if place is None else region.under(place)
-        counts, may_come = self.counts[rows], region.may_come[rows]
+        counts, may_come = self.counts[rows] * region.may_leave[rows], region.may_come[rows]
 
         def laid(out: list[int], into: list[int]) -> Ints:
             units: Ints = exchanged(counts, may_come, leaving[:, out], coming[:, into])
@@ -218,7 +220,7 @@ class Crossing:
 
     def _parted(self, at: slice, leaving: Ints, coming: Ints, units: int) -> list[tuple[Ints, Ints, Ints]]:
         """The parts of an exchange that a zone can lay so many units of: what leaves, what comes, units by place."""
-        counts, may_come = self.counts[at], self.region.may_come[at]
+        counts, may_come = self.counts[at] * self.region.may_leave[at], self.region.may_come[at]
         for parts in _ways(len(leaving), len(coming)):
             laid = [(leaving[out], coming[into]) for out, into in parts]
             fit = [

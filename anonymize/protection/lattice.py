@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymize.errors import BadCells
-from anonymize.tables import CellRef, Cells, Places
+from anonymize.tables import CellRef, Cells, Mark, Places
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+PLENTY = 1 << 40  # more persons than there are; no limit
 
 
 def members(axes: int) -> tuple[int, ...]:
@@ -45,9 +47,10 @@ class Lattice:
     leaf_start: Ints  # (places,) inner rows leaf_start … leaf_end - 1 are the lowest places under it
     leaf_end: Ints
     values: Ints  # (places, cells) every margin
-    least: Ints  # (places, cells) what is known of a cell that is marked c: that it is at least so many
+    least: Ints  # (places, cells) what is known of a cell that is bound: that it is at least so many
     inner: Ints  # (lowest places, inner cells)
     open: Flags  # (lowest places, inner cells) what nobody knows to be zero: persons may come there
+    large: Flags  # (places, cells) what is known to be at least `least` even where it is not marked c (see `promise`)
 
     @classmethod
     def of(cls, cells: Cells, threshold: int | None = None) -> Lattice:
@@ -83,6 +86,7 @@ class Lattice:
             np.where(values >= threshold, threshold, 1) if threshold else np.ones_like(values),
             inner,
             inner > 0 if threshold else np.ones_like(inner, dtype=np.bool_),
+            np.zeros(values.shape, dtype=np.bool_),
         )
 
     @cached_property
@@ -279,6 +283,31 @@ class Lattice:
         for size, category in zip(self.sizes, coordinates, strict=True):
             flat = flat * size + category
         return flat
+
+    def bound(self, marks: NDArray[np.uint8], places: Ints | slice = slice(None)) -> Flags:
+        """(places, cells) which cells of some places are not shown and known to be at least `least`."""
+        mark = marks[places]
+        flags: Flags = (mark == Mark.WITHHELD) | ((mark >= Mark.BELOW) & self.large[places])
+        return flags
+
+    def may_leave(self, level: int) -> Flags:
+        """(lowest places, inner cells) whose persons a search among places of a level may take away.
+
+        None whom a large cell counts, of such a place or of one below it: so none shrinks. Those further up stay as
+        they are. Only linear programs know better: there large cells may shrink to what they are known to be.
+        """
+        return self._may_leave[level]
+
+    @cached_property
+    def _may_leave(self) -> list[Flags]:
+        found = []
+        for top in range(int(self.level.max()) + 1):
+            inside = (self.large & (self.level >= top)[:, None]) @ self.membership
+            for depth in range(top + 1, int(self.level.max()) + 1):
+                here = np.flatnonzero(self.level == depth)
+                inside[here] |= inside[self.parent[here]]
+            found.append(~inside[self.lowest])
+        return found
 
     def path(self, place: int) -> list[int]:
         """A place and those above it, up to the root."""

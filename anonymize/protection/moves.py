@@ -49,10 +49,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from anonymize.protection.lattice import Flags, Ints, Lattice
+from anonymize.protection.lattice import PLENTY, Flags, Ints, Lattice
 from anonymize.tables import Mark
 
-PLENTY = 1 << 40  # more persons than there are; no limit
 MOST_PAIRINGS = 6  # of two nodes' categories
 # by axis, the two faces of an exchange over three dimensions: its corners that leave, and its corners that come
 FACES = (
@@ -176,15 +175,16 @@ def pairings(own: Sequence[int], other: Sequence[int]) -> list[list[tuple[int, i
     return [[(a, other[(i + shift) % len(other)]) for i, a in enumerate(own)] for shift in shifts]
 
 
-def persons(lattice: Lattice, places: Ints, leaving: Ints, coming: Ints) -> Ints:
+def persons(lattice: Lattice, places: Ints, leaving: Ints, coming: Ints, movable: Flags) -> Ints:
     """How many units the places can give: (places, alternatives, rests).
 
     A unit takes one person of each type that leaves and adds one of each that comes (alternatives, half of the corners,
-    rests), all at one lowest place. `places` are all children of one place, or one place alone.
+    rests), all at one lowest place. `places` are all children of one place, or one place alone; `movable` (lowest
+    places, inner cells) says whose persons may be taken away.
     """
     start = lattice.leaf_start[places]
     here = slice(start[0], lattice.leaf_end[places[-1]])
-    units = exchanged(lattice.inner[here], lattice.open[here], leaving, coming)
+    units = exchanged(lattice.inner[here] * movable[here], lattice.open[here], leaving, coming)
     if len(units) == len(places):
         return units
     sums: Ints = np.add.reduceat(units, start - start[0], axis=0)
@@ -192,8 +192,9 @@ def persons(lattice: Lattice, places: Ints, leaving: Ints, coming: Ints) -> Ints
 
 
 def splittable(lattice: Lattice, marks: NDArray[np.uint8]) -> Flags:
-    """Places below which no cross of two or more dimensions is shown, or marked c."""
-    coupled: Flags = np.any(marks[:, np.bitwise_count(lattice.axes) > 1] < Mark.BELOW, axis=1)
+    """Places below which no cross of two or more dimensions is shown, marked c, or has a large cell."""
+    speaks = (marks < Mark.BELOW) | lattice.large
+    coupled: Flags = np.any(speaks[:, np.bitwise_count(lattice.axes) > 1], axis=1)
     return lattice.none_below(coupled)
 
 
@@ -225,12 +226,13 @@ def offers(lattice: Lattice, swap: Swap, place: int, pivot: int, marks: NDArray[
     group = lattice.group(pivot)
     others = group != pivot
     partners = group[others] if lattice.parent[pivot] >= 0 else np.array([-1], dtype=np.int64)
-    even, odd = _both(lattice, group, swap)
+    movable = lattice.may_leave(int(lattice.level[pivot]))
+    even, odd = _both(lattice, group, swap, movable)
     if place == pivot:
         here = int(np.searchsorted(group, pivot))
         own_even, own_odd = even[here], odd[here]
     else:
-        own_even, own_odd = (units[0] for units in _both(lattice, np.array([place], dtype=np.int64), swap))
+        own_even, own_odd = (units[0] for units in _both(lattice, np.array([place], dtype=np.int64), swap, movable))
     own_even, own_odd = own_even * swap.distinct, own_odd * swap.distinct
     mark, value = marks[pivot][swap.corners], lattice.values[pivot][swap.corners]
     spare = lattice.values - lattice.least
@@ -257,10 +259,10 @@ def _furthest(units: Ints, swap: Swap) -> Ints:
     return furthest
 
 
-def _both(lattice: Lattice, places: Ints, swap: Swap) -> tuple[Ints, Ints]:
+def _both(lattice: Lattice, places: Ints, swap: Swap, movable: Flags) -> tuple[Ints, Ints]:
     """Units in which the even types leave, and in which the odd ones do."""
-    even = persons(lattice, places, swap.inner_even, swap.inner_odd)
-    return even, persons(lattice, places, swap.inner_odd, swap.inner_even)
+    even = persons(lattice, places, swap.inner_even, swap.inner_odd, movable)
+    return even, persons(lattice, places, swap.inner_odd, swap.inner_even, movable)
 
 
 def _price(mark: NDArray[np.uint8], value: Ints, prices: Ints) -> Ints:

@@ -38,7 +38,7 @@ class Told:
     cells: Ints
     low: Floats  # (cells,) by how much it may change at least and at most; 0 and 0: not at all, or for its price
     high: Floats
-    price: Floats  # (cells,) of withholding it: 0 where it is; infinite: it may not be
+    price: Floats  # (cells,) of withholding it: 0 where it is not shown; infinite: it may not be
     spare: Floats  # (cells,) persons that it can lose if it is withheld
 
 
@@ -73,19 +73,19 @@ def _told(lattice: Lattice, marks: NDArray[np.uint8], prices: Ints, leaves: Ints
     inside = np.arange(top + 1, int(lattice.end[top]))
     under = np.searchsorted(leaves, lattice.leaf_end[inside]) > np.searchsorted(leaves, lattice.leaf_start[inside])
     varying, above = inside[under], np.array(lattice.path(top))
-    row, cells = np.nonzero(marks[varying] <= Mark.WITHHELD)
+    shown = marks[varying] == Mark.SHOWN
+    row, cells = np.nonzero(shown | lattice.bound(marks, varying))
     fixed = np.flatnonzero(together(marks[above]) == Mark.SHOWN)
-    far, bound = np.nonzero(marks[above] == Mark.WITHHELD)
+    far, beyond = np.nonzero(lattice.bound(marks, above))
     places = np.concatenate([varying[row], np.full(len(fixed), top), above[far]])
-    cells = np.concatenate([cells, fixed, bound])
+    bound = np.concatenate([~shown[row, cells], np.zeros(len(fixed), np.bool_), np.ones(len(far), np.bool_)])
+    cells = np.concatenate([cells, fixed, beyond])
     value, least = lattice.values[places, cells], lattice.least[places, cells]
-    withheld = marks[places, cells] == Mark.WITHHELD
-    withheld[len(row) : len(row) + len(fixed)] = False
     price = prices[places, cells].astype(np.float64)
     price[len(row) :] = np.inf
     price[value == 0] = np.inf  # a zero is never withheld
-    price[withheld] = 0.0
-    low, high = np.where(withheld, least - value, 0), np.where(withheld, np.inf, 0.0)
+    price[bound] = 0.0
+    low, high = np.where(bound, least - value, 0), np.where(bound, np.inf, 0.0)
     return Told(places, cells, low.astype(np.float64), high, price, (value - least).astype(np.float64))
 
 

@@ -282,7 +282,9 @@ class Proofs:
         if not len(parts):
             return
         here = slice(int(lattice.leaf_start[place]), int(lattice.leaf_end[place]))
-        low, high = reach(counts, lattice.open[here].astype(np.int64), lattice.membership[parts])
+        low, high = reach(
+            counts, lattice.may_leave(int(lattice.level.max()))[here], lattice.open[here], lattice.membership[parts]
+        )
         self.open_values[np.ix_(children, parts)] &= ~_whole(low, high)
         least = lattice.values[children].copy()
         least[:, parts] = low

@@ -17,8 +17,8 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from anonymize.protection.lattice import Flags, Ints, Lattice, members
-from anonymize.protection.moves import FACES, PLENTY, exchanged, splittable
+from anonymize.protection.lattice import PLENTY, Flags, Ints, Lattice, members
+from anonymize.protection.moves import FACES, exchanged, splittable
 from anonymize.tables import Mark
 
 
@@ -97,7 +97,7 @@ def _units(lattice: Lattice, leaving: Ints, coming: Ints, split: Flags) -> Ints:
 
 def _at_one_place(lattice: Lattice, leaving: Ints, coming: Ints) -> Ints:
     """(places, boxes, rests) units of which each exchanges its persons at one lowest place."""
-    units = exchanged(lattice.inner, lattice.open, leaving, coming)
+    units = exchanged(lattice.inner * lattice.may_leave(0), lattice.open, leaving, coming)
     up_to = np.zeros((len(units) + 1, *units.shape[1:]), dtype=np.int64)
     np.cumsum(units, axis=0, out=up_to[1:])
     by_place: Ints = np.minimum(up_to[lattice.leaf_end] - up_to[lattice.leaf_start], PLENTY)

@@ -29,14 +29,14 @@ def bare(lattice: Lattice, marks: NDArray[np.uint8]) -> Flags:
     return above
 
 
-def reach(counts: Ints, may_come: Ints, inside: Flags) -> tuple[Ints, Ints]:
+def reach(counts: Ints, may_leave: Flags, may_come: Flags, inside: Flags) -> tuple[Ints, Ints]:
     """The least and the greatest value (places, cells) that each cell meets by exchanges from counts (places, types).
 
-    `may_come` (places, types) is 1 where nobody is known to be missing, `inside` (cells, types) what each cell counts;
-    none counts everybody.
+    `may_leave` and `may_come` (places, types) say whose persons may be taken away, and where nobody is known to be
+    missing; `inside` (cells, types) what each cell counts; none counts everybody.
     """
-    here = counts @ inside.T
-    return here - lost(counts, may_come, inside), here + gained(counts, may_come, inside)
+    here, movable, room = counts @ inside.T, counts * may_leave, may_come.astype(np.int64)
+    return here - lost(movable, room, inside), here + gained(movable, room, inside)
 
 
 def gained(counts: Ints, may_come: Ints, inside: Flags) -> Ints:

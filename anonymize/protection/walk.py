@@ -30,8 +30,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonymize.protection.blocks import Change
-from anonymize.protection.lattice import Flags, Ints, Lattice, members
-from anonymize.protection.moves import PLENTY, dealt
+from anonymize.protection.lattice import PLENTY, Flags, Ints, Lattice, members
+from anonymize.protection.moves import dealt
 from anonymize.tables import Mark
 
 ROUNDS = 2  # of raising the cells above a cell and then the cell itself; a third brings next to nothing
@@ -111,6 +111,7 @@ class Ground:
     able: Flags  # (places,) nothing but totals is shown below, and anybody may come there; or nothing is below
     open: Flags  # (places, cells) not shown
     may_come: Flags  # (places, types) what nobody knows to be zero
+    may_leave: Flags  # (places, types) what no large cell counts, there or below
     floor: Ints  # (places, cells) the least that an outsider knows a cell to be where it is marked c, else no limit
     changes: Flags  # (places, types, types) a person of one type may become another
     trades: Flags  # (splits, places)
@@ -125,16 +126,17 @@ class Ground:
         lattice = types.lattice
         mark = marks[places]
         lowest = np.array([lattice.is_lowest(place) for place in places.tolist()])
-        may_come = np.array(
-            [lattice.open[lattice.leaf_start[place] : lattice.leaf_end[place]].all(axis=0) for place in places.tolist()]
-        )
+        under = [slice(lattice.leaf_start[place], lattice.leaf_end[place]) for place in places.tolist()]
+        may_come = np.array([lattice.open[leaves].all(axis=0) for leaves in under])
+        movable = lattice.may_leave(int(lattice.level[places[0]]))
+        may_leave = np.array([movable[leaves].all(axis=0) for leaves in under])
         able = only_totals(lattice, marks)[places] & (lowest | may_come.all(axis=1))
         free = mark != Mark.SHOWN
         changes = np.repeat(able, types.differ.shape[0] ** 2).reshape(len(places), *types.differ.shape[:2])
         for axis, parting in enumerate(types.parting):
             hidden = free[:, parting]
             changes &= ~types.differ[None, :, :, axis] | (hidden & hidden.transpose(0, 2, 1))
-        changes &= may_come[:, None, :]
+        changes &= may_leave[:, :, None] & may_come[:, None, :]
         trades = [able & (mark[:, split.coupling] >= Mark.BELOW).all(axis=1) for split in types.splits]
         return cls(
             types,
@@ -143,6 +145,7 @@ class Ground:
             able,
             free,
             may_come,
+            may_leave,
             np.where(mark == Mark.WITHHELD, lattice.least[places], -PLENTY),
             changes,
             np.array(trades, dtype=np.bool_).reshape(len(trades), len(places)),
@@ -264,14 +267,14 @@ class Walk:
 
     def _trade_once(self, split: Split, mates: Ints, first: Ints, second: Ints, wanted: int) -> int:
         """The trade of which most units fit."""
-        own = self.counts[self.here]
+        own = self.counts[self.here] * self.ground.may_leave[self.here]
         first, second = first[own[first] > 0], second[own[second] > 0]
         if not len(first) or not len(second) or not len(mates):
             return 0
         may_come = self.ground.may_come
         one = split.at[split.row[second][None, :], split.column[first][:, None]]
         two = split.at[split.row[first][:, None], split.column[second][None, :]]
-        away = self.counts[mates]
+        away = self.counts[mates] * self.ground.may_leave[mates]
         room = np.minimum(away[:, one], away[:, two])
         room *= may_come[mates][:, first][:, :, None] & may_come[mates][:, second][:, None, :]
         here = may_come[self.here]
@@ -316,7 +319,7 @@ class Walk:
             return 0
         if up:
             room = np.minimum(self.counts[np.ix_(mates, inside)], (self.values - ground.floor)[mates, -1:])
-            room *= ground.may_come[self.here, inside]
+            room *= ground.may_leave[np.ix_(mates, inside)] & ground.may_come[self.here, inside]
             best = int(room.sum(axis=0).argmax())
             return self._exchange(
                 inside[:0], inside[best : best + 1], mates, room[:, best], min(int(room[:, best].sum()), wanted)
@@ -324,6 +327,7 @@ class Walk:
         takes = ground.may_come[np.ix_(mates, inside)]
         spare = int((self.values - ground.floor)[self.here, -1])
         room = np.minimum(self.counts[self.here, inside], spare) * takes.any(axis=0)
+        room *= ground.may_leave[self.here, inside]
         best = int(room.argmax())
         units = min(int(room[best]), wanted)
         taker = mates[takes[:, best].argmax()]
