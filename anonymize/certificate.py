@@ -6,7 +6,8 @@ published. It holds
 - a **base**, one table of whole counts that agrees with all that is published;
 - **tables**, each by what it changes of the base, which agree with it too. For every withheld cell and every value from
   1 to the threshold there is one in which the cell has that value;
-- the **list** of withheld cells for which there are none. They cannot be at risk, and somebody who reads the list knows
+- the **list** of cells that cannot be at risk: withheld cells for which there are none, and cells that nobody shows and
+  that cannot be 1 by what is shown (see `protection.promise`). Who reads the list, or draws these conclusions, knows
   that they count the threshold or more: so they do in the base and in every table.
 
 The base lies inside, far from all bounds (an interior point of the linear program over everything published), rounded
@@ -30,6 +31,7 @@ from scipy import sparse
 from anonymize.attack.program import solver_of
 from anonymize.attack.system import Published, System
 from anonymize.errors import Unprotectable
+from anonymize.protection import promise
 from anonymize.protection.blocks import Change, agrees
 from anonymize.protection.lattice import Flags, Ints, Lattice
 from anonymize.protection.moves import Swaps
@@ -51,14 +53,14 @@ class Certificate:
 
     base: Ints  # (lowest places, categories of each dimension …)
     tables: tuple[tuple[Ints, Ints], ...]  # (entries, 1 + dimensions) indices into the base, (entries,) persons more
-    large: tuple[CellRef, ...]  # withheld cells known to count the threshold or more
+    large: tuple[CellRef, ...]  # cells that are not shown, and known to count the threshold or more
 
 
 def certify(safe: SafeCells) -> Certificate:
     """Find a certificate for the published cells. Deterministic; Unprotectable if none is found."""
     system = System.of(Published.of(safe))
     withheld = safe.marks == Mark.WITHHELD
-    large = np.zeros(safe.marks.shape, dtype=np.bool_)
+    large = concluded(safe, np.zeros(safe.marks.shape, dtype=np.bool_))
     base: Ints | None = None
     for _ in range(ROUNDS):
         if base is None or _too_small(base, safe, large):
@@ -67,8 +69,22 @@ def certify(safe: SafeCells) -> Certificate:
         unproven = witnesses.search(withheld & ~large)
         if not unproven.any():
             return Certificate(base, tuple(witnesses.sparse()), names_of(safe.places, safe.dimensions, large))
-        large |= unproven
+        large = concluded(safe, large | unproven)
     raise Unprotectable(f"no certificate was found in {ROUNDS} rounds")
+
+
+def concluded(safe: SafeCells, large: Flags) -> Flags:
+    """The list with what follows from it for cells that nobody shows, in the shape of the published marks."""
+    shape = (len(safe.places.leaves), *(len(d.categories) for d in safe.dimensions))
+    lattice = Lattice.of(Cells(safe.places, safe.dimensions, np.zeros(shape, dtype=np.int64)))
+    flat = lattice.values.shape
+    marks, listed = safe.marks.reshape(flat)[lattice.order], large.reshape(flat)[lattice.order]
+    values = safe.values.reshape(flat)[lattice.order]
+    least = np.where(listed, safe.threshold, 1)
+    lattice = replace(lattice, values=values, least=least, large=listed)
+    found = np.empty_like(listed)
+    found[lattice.order] = promise.large(lattice, marks, safe.threshold, np.ones_like(listed))
+    return found.reshape(large.shape)
 
 
 STATES = {Mark.SHOWN: SHOWN, Mark.WITHHELD: WITHHELD, Mark.BELOW: BELOW, Mark.ABSENT: ABSENT}
@@ -138,7 +154,7 @@ def round_down(safe: SafeCells, interior: Floats, large: Flags) -> Ints:
     flat = (len(lattice.order), lattice.values.shape[1])
     leaf = np.searchsorted(safe.places.leaves, lattice.order[lattice.lowest])
     marks, listed = safe.marks.reshape(flat)[lattice.order], large.reshape(flat)[lattice.order]
-    floor = np.where(marks == Mark.WITHHELD, np.where(listed, safe.threshold, 1), 0)
+    floor = np.where(listed, safe.threshold, np.where(marks == Mark.WITHHELD, 1, 0))
     near = interior.reshape(len(leaf), -1)[leaf]
     found = Rounding(lattice, marks, safe.values.reshape(flat)[lattice.order], floor, near).fill(0, None)
     if found is None:
@@ -155,7 +171,7 @@ class Rounding:
     lattice: Lattice
     marks: NDArray[np.uint8]  # (places, cells)
     values: Ints  # (places, cells) where shown
-    floor: Ints  # (places, cells) the least that a withheld cell counts
+    floor: Ints  # (places, cells) the least that a cell is known to count, if it is not shown
     near: Floats  # (lowest places, types)
 
     def fill(self, place: int, total: Ints | None) -> Ints | None:
@@ -192,7 +208,7 @@ class Rounding:
         lattice, types = self.lattice, self.near.shape[1]
         start, end = lattice.leaf_start, lattice.leaf_end
         target = np.stack([self.near[start[u] : end[u]].sum(axis=0) for u in units.tolist()])
-        row, cell = np.nonzero(self.marks[places] <= Mark.WITHHELD)
+        row, cell = np.nonzero((self.marks[places] <= Mark.WITHHELD) | (self.floor[places] > 0))
         at = places[row]
         shown = self.marks[at, cell] == Mark.SHOWN
         low = np.where(shown, self.values[at, cell], self.floor[at, cell]).astype(np.float64)
@@ -247,8 +263,9 @@ class Witnesses(Proofs):
         """With what an outsider knows: a cell of the list counts the threshold or more, others withheld somebody."""
         lattice = Lattice.of(Cells(safe.places, safe.dimensions, base))
         flat = lattice.values.shape
-        least = np.where(large.reshape(flat)[lattice.order], safe.threshold, 1)
-        lattice = replace(lattice, least=least)
+        listed = large.reshape(flat)[lattice.order]
+        least = np.where(listed, safe.threshold, 1)
+        lattice = replace(lattice, least=least, large=listed)
         marks = safe.marks.reshape(flat)[lattice.order]
         values = lattice.values
         sought = (marks == Mark.WITHHELD) & (least == 1)

@@ -249,7 +249,7 @@ class Board:
     def _learn(self, threshold: int) -> bool:
         """Let all know what the promise tells with the marks as they are; whether anything of it is new."""
         lattice = self.proofs[0].lattice
-        known = large(lattice, self.marks, threshold)
+        known = large(lattice, self.marks, threshold, lattice.values >= threshold)
         if (known == lattice.large).all():
             return False
         self.anybody = replace(self.anybody, large=known)

@@ -42,7 +42,7 @@ PLENTY = 1 << 40  # more persons than there are
 class Cleared:
     """Cells that nobody shows, counted."""
 
-    unshown: int  # not shown and not withheld, less those below a shown zero, which are 0
+    unshown: int  # not shown, not withheld and not on the list, less those below a shown zero, which are 0
     cleared: int  # of these, cells that can be 1 … threshold
 
 
@@ -82,11 +82,17 @@ class Side:
 Corner = dict[int, Side]  # on each chosen dimension one of its sides
 
 
-def cleared(trees: Sequence[Tree], state: Ints, count: Ints, threshold: int, base: Ints) -> Cleared:
+def cleared(
+    trees: Sequence[Tree], state: Ints, count: Ints, threshold: int, base: Ints, large: Sequence[tuple[int, ...]] = ()
+) -> Cleared:
     """Count the unshown cells for which exchanges in a possible table prove every value from 1 to the threshold.
 
-    The first dimension is that of the places. `state`, `count` and `base` are as in `anonymize.verify.verify`.
+    The first dimension is that of the places. All else is as in `anonymize.verify.verify`; cells on the list are left
+    as they are, as withheld ones are.
     """
+    state = state.copy()
+    for listed in large:
+        state[listed] = WITHHELD
     unshown = (state != SHOWN) & (state != WITHHELD) & ~below(trees, (state == SHOWN) & (count == 0))
     values = sums(trees, base)
     up, down = units(trees, state, base)

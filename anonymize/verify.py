@@ -10,7 +10,8 @@ withheld (mark c: it counts somebody), or below a withheld one (mark d), or has 
 
 **What the certificate claims.** Every withheld cell that is not on its list can be 1, 2, … up to the threshold, each in
 a table of whole counts that agrees with all that is published; and those on the list count the threshold or more in all
-these tables, so that knowing the list helps nobody.
+these tables, so that knowing the list helps nobody. On it are withheld cells, and cells that nobody shows and of which
+what is shown says that they cannot be 1: who believes that all cells at risk can be, knows that these are not at risk.
 
 **How it is checked.** No shown number is 1, 2, … up to one less than the threshold, and none stands below a withheld
 cell. A *possible* table has no count below zero, equals every shown number, counts at least 1 in every
@@ -64,14 +65,16 @@ class Verdict:
     withheld: int
     proven: int  # withheld cells that can be 1 … threshold
     large: int  # withheld cells known to be the threshold or more
+    concluded: int  # cells that are neither shown nor withheld, and known to be the threshold or more
     tables: int
     problems: tuple[str, ...]
 
     @classmethod
-    def of(cls, state: Ints, proven: Flags, large: int, tables: int, problems: Iterable[str]) -> Verdict:
-        """Counted, of cells by what is published of them, and those that are proven."""
-        shown, withheld = int((state == SHOWN).sum()), int((state == WITHHELD).sum())
-        return cls(shown, withheld, int(proven.sum()), large, tables, tuple(problems))
+    def of(cls, state: Ints, proven: Flags, listed: Flags, tables: int, problems: Iterable[str]) -> Verdict:
+        """Counted, of cells by what is published of them, those that are proven, and those on the list."""
+        shown, withheld = state == SHOWN, state == WITHHELD
+        large, concluded = int((listed & withheld).sum()), int((listed & ~withheld & ~shown).sum())
+        return cls(int(shown.sum()), int(withheld.sum()), int(proven.sum()), large, concluded, tables, tuple(problems))
 
 
 def verify(
@@ -97,8 +100,8 @@ def verify(
     problems = [*_small(trees, state, count, threshold), *_below(trees, state)]
     least = np.where(state == WITHHELD, 1, 0)
     for listed in large:
-        if state[listed] != WITHHELD:
-            problems.append(f"{_name(trees, listed)} is on the list and is not withheld")
+        if state[listed] == SHOWN:
+            problems.append(f"{_name(trees, listed)} is on the list and is shown")
         least[listed] = threshold
     values = sums(trees, base)
     problems += _impossible(trees, values, state, count, least)
@@ -117,7 +120,7 @@ def verify(
         bits = int(met.reshape(state.shape)[tuple(one)])
         possible = [value for value in range(1, threshold + 1) if bits >> value & 1]
         problems.append(f"{_name(trees, one)} is withheld, and is shown to be possible only as {possible}")
-    return Verdict.of(state, proven, len(large), len(tables), problems)
+    return Verdict.of(state, proven, least == threshold, len(tables), problems)
 
 
 def _bits(values: Ints, threshold: int) -> Ints:

@@ -150,7 +150,7 @@ def verify(linked: Linked, base: Ints, tables: Sequence[Change], large: Sequence
     for cell in _where((state == WITHHELD) & ~listed & ~proven):
         possible = [v for v in range(1, int(linked.threshold[cell[1]]) + 1) if met[cell] >> v & 1]
         problems.append(f"{linked.name(*cell)} is withheld, and is shown to be possible only as {possible}")
-    return Verdict.of(state, proven, len(large), len(tables), problems)
+    return Verdict.of(state, proven, listed, len(tables), problems)
 
 
 def _where(flags: Flags) -> Iterator[tuple[int, int]]:

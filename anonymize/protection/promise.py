@@ -25,15 +25,17 @@ from anonymize.protection.lattice import PLENTY, Flags, Ints, Lattice
 from anonymize.tables import Mark
 
 
-def large(lattice: Lattice, marks: NDArray[np.uint8], threshold: int) -> Flags:
-    """(places, cells) what is known to be the threshold or more and not shown: already (`lattice.large`), or by bounds.
+def large(lattice: Lattice, marks: NDArray[np.uint8], threshold: int, which: Flags) -> Flags:
+    """(places, cells) what is known to be the threshold or more: already (`lattice.large`), or by bounds of `which`.
 
-    Nothing that is withheld: of those the lattice knows it anyway.
+    Of those that are not even withheld. Who holds the true table looks at cells that count the threshold or more alone;
+    to anybody else every cell is one that cannot be at risk if it cannot be 1. Of the lattice's values only those that
+    are shown are used.
     """
-    hidden = marks >= Mark.BELOW
+    which = which & (marks >= Mark.BELOW)
     while True:
         low, _ = bounds(lattice, marks)
-        found = lattice.large | (hidden & (low > 1) & (low < threshold) & (lattice.values >= threshold))
+        found = lattice.large | (which & (low > 1) & (low < threshold))
         if (found == lattice.large).all():
             return found
         lattice = replace(lattice, large=found)
@@ -42,7 +44,7 @@ def large(lattice: Lattice, marks: NDArray[np.uint8], threshold: int) -> Flags:
 def bounds(lattice: Lattice, marks: NDArray[np.uint8]) -> tuple[Ints, Ints]:
     """The least and the most that each cell can be (places, cells), as single sums tell by turns."""
     values, shown = lattice.values, marks == Mark.SHOWN
-    empty = (values == 0) & ~_may_count(lattice)
+    empty = ~_may_count(lattice)
     low = np.where(shown, values, np.where(lattice.bound(marks), lattice.least, 0))
     high = np.where(shown, values, np.where(empty, 0, PLENTY))
     while True:

@@ -61,6 +61,7 @@ def _of_table(folder: Path, found: Verdict, swapped: Cleared) -> list[str]:
         f"  {found.proven:,} of them can have any value from 1 to the threshold ({found.tables:,} tables)",
         f"  {found.large:,} are known to be the threshold or more",
         f"  {swapped.unshown:,} more cells nobody shows; exchanges prove as much of {swapped.cleared:,} of them",
+        f"  {found.concluded:,} others that nobody shows cannot be 1, and so are known to be the threshold or more",
         *_wrong(found.problems),
         *([] if found.problems else ["  the certificate holds"]),
     ]
@@ -83,7 +84,7 @@ def _of_programme(table: Checked) -> str:
     return (
         f"  {table.programme:<12}{table.withheld:>7,} withheld: {table.proven:,} can be 1 to {table.threshold}, "
         f"{table.at_least_threshold:,} are {table.threshold} or more; {table.unshown:,} nobody shows: "
-        f"{table.unshown_proven:,} proven by exchanges"
+        f"{table.unshown_proven:,} proven by exchanges; {table.concluded:,} more cannot be 1"
     )
 
 

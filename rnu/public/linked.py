@@ -52,7 +52,7 @@ class PublicLinked:
         """Check it by whole numbers alone; of a certificate that speaks of other things only that is told."""
         strange = tuple(self.strangeness())
         if strange:
-            return Verdict(0, 0, 0, 0, 0, strange)
+            return Verdict(0, 0, 0, 0, 0, 0, strange)
         return check(self.linked, self.claim.base, self.claim.tables, self.claim.large)
 
 

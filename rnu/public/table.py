@@ -81,4 +81,5 @@ def verify(public: Public) -> Verdict:
 
 def by_swaps(public: Public) -> Cleared:
     """What exchanges in the certificate's base prove for the cells that nobody shows."""
-    return cleared(public.trees, public.state, public.values, public.claim.threshold, public.claim.base)
+    claim = public.claim
+    return cleared(public.trees, public.state, public.values, claim.threshold, claim.base, claim.large)

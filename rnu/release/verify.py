@@ -46,6 +46,7 @@ class Checked:
     at_least_threshold: int  # withheld cells known to be the threshold or more
     unshown: int  # cells that nobody shows
     unshown_proven: int  # of these, cells that exchanges in the certificate's base show to be possible as 1 … threshold
+    concluded: int  # further cells that nobody shows, which cannot be 1 and so are known to be the threshold or more
     problems: tuple[str, ...]
 
 
@@ -226,5 +227,6 @@ def _checked(table: Table, expected: Expected) -> Checked:
         at_least_threshold=found.large,
         unshown=swapped.unshown,
         unshown_proven=swapped.cleared,
+        concluded=found.concluded,
         problems=(*expected.problems(table), *found.problems),
     )

@@ -117,8 +117,8 @@ def test_an_unshown_cell_is_forced_by_the_margins_around_it():
 
 
 def test_an_interval_that_is_narrow_but_not_a_point_is_found():
-    # women 7, old 9, all 14: the old women are at least 2, and may be 7
-    cells = table([[[2, 5], [3, 4]], [[20, 30], [25, 40]]], (SEX, AGE))
+    # women 7, old 33, all 38: the old women are at least 2, and may be 7
+    cells = table([[[1, 30], [4, 3]], [[20, 30], [25, 40]]], (SEX, AGE))
     safe = careless(cells, [], absent=[(slice(1, None), slice(0, 2), slice(0, 2))])
     assert found(cells, safe) == {CellRef("departamento", "00", ("mujer", "mayor")): ("interval", 2, 7)}
 
@@ -138,6 +138,17 @@ def test_who_knows_which_withheld_cells_are_large_sees_more():
     cells = table([[2, 6], [6, 30], [40, 50]], (SEX,))
     hits = found(cells, careless(cells, [(1, 0), (1, 1), (2, 0), (2, 1)]))
     assert hits == {CellRef("departamento", "00", ("hombre",)): ("interval", 1, 3)}
+
+
+def test_who_believes_that_small_cells_can_be_1_sees_more():
+    # women 7, old 9, all 14: the old men are at least 2 by that, so they are 5 or more; nobody shows them
+    cells = table([[[2, 5], [3, 4]], [[20, 30], [25, 40]]], (SEX, AGE))
+    hits = found(cells, careless(cells, [], absent=[(slice(1, None), slice(0, 2), slice(0, 2))]))
+    assert hits == {
+        CellRef("departamento", "00", ("hombre", "joven")): ("interval", 0, 2),
+        CellRef("departamento", "00", ("mujer", "joven")): ("interval", 3, 5),
+        CellRef("departamento", "00", ("mujer", "mayor")): ("interval", 2, 4),
+    }
 
 
 def test_a_mark_d_says_nothing():
