@@ -63,8 +63,14 @@ def certify(safe: SafeCells) -> Certificate:
     large = concluded(safe, np.zeros(safe.marks.shape, dtype=np.bool_))
     base: Ints | None = None
     for _ in range(ROUNDS):
-        if base is None or _too_small(base, safe, large):
-            base = round_down(safe, _interior(system, safe, large), large)
+        try:
+            if base is None or _too_small(base, safe, large):
+                base = round_down(safe, _interior(system, safe, large), large)
+        except Unprotectable:
+            if base is None:
+                raise
+            # the list is wrong: a search failed; its owner, who knows the counts, sees which cells of it are at risk
+            return Certificate(base, (), names_of(safe.places, safe.dimensions, large))
         witnesses = Witnesses.of_base(safe, base, large)
         unproven = witnesses.search(withheld & ~large)
         if not unproven.any():
@@ -263,10 +269,9 @@ class Witnesses(Proofs):
         """With what an outsider knows: a cell of the list counts the threshold or more, others withheld somebody."""
         lattice = Lattice.of(Cells(safe.places, safe.dimensions, base))
         flat = lattice.values.shape
-        listed = large.reshape(flat)[lattice.order]
+        marks, listed = safe.marks.reshape(flat)[lattice.order], large.reshape(flat)[lattice.order]
         least = np.where(listed, safe.threshold, 1)
-        lattice = replace(lattice, least=least, large=listed)
-        marks = safe.marks.reshape(flat)[lattice.order]
+        lattice = replace(lattice, least=least, large=listed & (marks >= Mark.BELOW))
         values = lattice.values
         sought = (marks == Mark.WITHHELD) & (least == 1)
         needs = Needs(

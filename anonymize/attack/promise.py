@@ -3,7 +3,7 @@
 A cell that nobody shows, and that cannot be 1 by what is known, cannot be at risk: it counts the threshold or more.
 With that more is known, and so on. Bounds are drawn from the published rows by single sums, along each dimension and
 along the places, by turns (see `System` for what a row says); in tables that are not too large, by linear programs too,
-which find one cell more for every ten (`tests/anonymize/test_promise.py`).
+which find a few cells more.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def believing(system: System, table: Floats, threshold: int) -> System:
 
 
 def _by_programs(system: System, sheets: Sequence[Sheet], table: Floats, threshold: int) -> list[Flags]:
-    """Which large cells (cells,) of each sheet cannot be 1, by linear programs over everything; none of large tables."""
+    """Which large cells (cells,) of each sheet cannot be 1, by linear programs; none in tables of too many counts."""
     tried = [sheet.large & (sheet.low < threshold) for sheet in sheets]
     found = [np.zeros(len(sheet.low), dtype=np.bool_) for sheet in sheets]
     if len(system.columns) > MOST_UNKNOWNS or not any(one.any() for one in tried):

@@ -67,37 +67,39 @@ def boxes(lattice: Lattice, cross: int) -> Boxes:
     )
 
 
-def room(lattice: Lattice, box: Boxes, marks: NDArray[np.uint8]) -> Room:
-    """What every place can give to every box."""
+def room(lattice: Lattice, box: Boxes, marks: NDArray[np.uint8], level: int) -> Room:
+    """What every place can give to every box, in exchanges among places of a level."""
     mark = marks[:, box.corners]
     free: Flags = (mark != Mark.SHOWN).all(axis=2)
     give = np.where(mark == Mark.WITHHELD, (lattice.values - lattice.least)[:, box.corners], PLENTY)
     split = splittable(lattice, marks)
     of_even, of_odd = box.inner[:, box.even], box.inner[:, ~box.even]
-    even, odd = _units(lattice, of_even, of_odd, split), _units(lattice, of_odd, of_even, split)
+    persons = lattice.inner * lattice.may_leave(level)
+    even = _units(lattice, persons, of_even, of_odd, split)
+    odd = _units(lattice, persons, of_odd, of_even, split)
     give_even, give_odd = (give[:, :, side].min(axis=2, initial=PLENTY) for side in (box.even, ~box.even))
     return Room(even, odd, free, give_even, give_odd)
 
 
-def _units(lattice: Lattice, leaving: Ints, coming: Ints, split: Flags) -> Ints:
+def _units(lattice: Lattice, persons: Ints, leaving: Ints, coming: Ints, split: Flags) -> Ints:
     """Units at every place that take a person of each type leaving and add one of each coming, at one lowest place.
 
     Four types are the even or the odd corners of a cube: any two of them are corners of one face.
     """
-    whole = _at_one_place(lattice, leaving, coming)
+    whole = _at_one_place(lattice, persons, leaving, coming)
     if leaving.shape[1] != 4:
         return whole
     parted = [
-        np.minimum.reduce([_at_one_place(lattice, leaving[:, out], coming[:, into]) for out, into in faces])
+        np.minimum.reduce([_at_one_place(lattice, persons, leaving[:, out], coming[:, into]) for out, into in faces])
         for faces in FACES
     ]
     best = np.where((split & (lattice.leaf_end > lattice.leaf_start))[:, None, None], np.maximum.reduce(parted), whole)
     return _together(lattice, best)
 
 
-def _at_one_place(lattice: Lattice, leaving: Ints, coming: Ints) -> Ints:
+def _at_one_place(lattice: Lattice, persons: Ints, leaving: Ints, coming: Ints) -> Ints:
     """(places, boxes, rests) units of which each exchanges its persons at one lowest place."""
-    units = exchanged(lattice.inner * lattice.may_leave(0), lattice.open, leaving, coming)
+    units = exchanged(persons, lattice.open, leaving, coming)
     up_to = np.zeros((len(units) + 1, *units.shape[1:]), dtype=np.int64)
     np.cumsum(units, axis=0, out=up_to[1:])
     by_place: Ints = np.minimum(up_to[lattice.leaf_end] - up_to[lattice.leaf_start], PLENTY)
@@ -134,13 +136,15 @@ def screen(lattice: Lattice, marks: NDArray[np.uint8], need_up: Ints, need_down:
         finer = [mask for mask in np.unique(lattice.axes).tolist() if mask & cross == cross]
         if not len(box.corners) or not wanted[:, np.isin(lattice.axes, finer)].any():
             continue
-        have = room(lattice, box, marks)
-        if not have.free.any():
-            continue
-        far = _Far.of(lattice, have)
-        for height in range(int(lattice.level.max()) + 1):
+        have: Room | None = None
+        for level in range(int(lattice.level.max()), -1, -1):
+            if have is None or lattice.large.any():  # who may be taken away hangs on the level only then
+                have = room(lattice, box, marks, level)
+                far = _Far.of(lattice, have)
+            if not have.free.any():
+                break
             still: Flags = np.any(wanted & ((up < need_up) | (down < need_down)), axis=1)
-            places, pivots = _with_pivots(lattice, height, still)
+            places, pivots = _with_pivots(lattice, level, still)
             open_here = have.free[pivots].any(axis=1)
             places, pivots = places[open_here], pivots[open_here]
             if not len(places):
@@ -201,12 +205,12 @@ class _Way:
         return best
 
 
-def _with_pivots(lattice: Lattice, height: int, wanted: Flags) -> tuple[Ints, Ints]:
-    """Places with open needs, each with the place so many levels above it."""
-    places = np.flatnonzero(wanted & (lattice.level >= height))
-    pivots = places
-    for _ in range(height):
-        pivots = lattice.parent[pivots]
+def _with_pivots(lattice: Lattice, level: int, wanted: Flags) -> tuple[Ints, Ints]:
+    """Places with open needs, each with the place of a level that it lies in, or is."""
+    places = np.flatnonzero(wanted & (lattice.level >= level))
+    pivots = places.copy()
+    while (deeper := lattice.level[pivots] > level).any():
+        pivots[deeper] = lattice.parent[pivots[deeper]]
     return places, pivots
 
 
