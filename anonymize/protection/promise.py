@@ -10,8 +10,8 @@ one that is known to be zero nothing, any other 0 and more. By turns every cell 
 they bound it, along every dimension and along the places, until nothing changes. A cell that nobody shows, and that is
 2 at least and not the threshold already, is one of them; with it the bounds are drawn anew, until there is no other.
 
-Bounds are the quick part of what linear programs tell. On national tables the two tell of the same cells
-(`tests/anonymize/test_promise.py` holds them against each other on small ones).
+Bounds are the quick part of what linear programs tell, and nearly all of it (docs/protection.md, "What is not covered
+yet"). The attack draws the same conclusions by itself (`anonymize.attack.promise`).
 """
 
 from __future__ import annotations
