@@ -32,7 +32,7 @@ class Region:
     open: Flags  # (places, cells) not shown
     floor: Ints  # (places, cells) as in a Ground
     may_come: Flags  # (lowest places, types) what nobody knows to be zero
-    may_leave: Flags  # (lowest places, types) whose persons may be taken away
+    staying: tuple[Ints, Ints]  # (lowest places, types) persons that stay, from the true table on and from another one
     first: int  # inner rows first … last - 1 are the lowest places under all of them
     last: int
     zones: Ints  # (zones,) the first inner row of each, from `first`
@@ -54,13 +54,14 @@ class Region:
                 else:
                     row += 1
         first, last = int(lattice.leaf_start[places[0]]), int(lattice.leaf_end[places[-1]])
+        level = int(lattice.level[places[0]])
         return cls(
             swaps,
             places,
             marks[places] != Mark.SHOWN,
             np.where(marks[places] == Mark.WITHHELD, lattice.least[places], -PLENTY),
             lattice.open[first:last],
-            lattice.may_leave(int(lattice.level[places[0]]))[first:last],
+            (lattice.staying(level)[first:last], lattice.staying(level, all_of_them=True)[first:last]),
             first,
             last,
             np.array(zones, dtype=np.int64) - first,
@@ -91,6 +92,7 @@ class Crossing:
     region: Region
     here: int
     counts: Ints  # (lowest places, types)
+    staying: Ints  # (lowest places, types) persons that are not taken away
     values: Ints = field(init=False)  # (places, cells)
     low: Ints = field(init=False)
     high: Ints = field(init=False)
@@ -107,10 +109,11 @@ class Crossing:
     def begin(cls, region: Region, place: int, table: Change | None = None) -> Crossing:
         """At the true table, or at another possible one."""
         counts = region.swaps.lattice.inner[region.first : region.last].copy()
+        staying = region.staying[table is not None]
         if table is not None:
             inside = (table.leaves >= region.first) & (table.leaves < region.last)
             np.add.at(counts, table.leaves[inside] - region.first, table.counts[inside])
-        return cls(region, int(np.searchsorted(region.places, place)), counts)
+        return cls(region, int(np.searchsorted(region.places, place)), counts, staying)
 
     def seek(self, cell: int, value: int) -> bool:
         """Walk until a cell of the place has a value; False if it was not reached."""
@@ -164,6 +167,11 @@ class Crossing:
             far[:, a, r],
         )
 
+    def _movable(self, rows: slice) -> Ints:
+        """(lowest places, types) persons of some lowest places that may be taken away."""
+        movable: Ints = np.maximum(self.counts[rows] - self.staying[rows], 0)
+        return movable
+
     def _by_place(self, leaving: Ints, coming: Ints) -> Ints:
         """(places, alternatives, rests) units that each place can lay of (alternatives, half, rests) types."""
         by_zone = self._by_zone(leaving, coming)
@@ -175,7 +183,7 @@ class Crossing:
         """(zones, alternatives, rests) the same by zone, of one place or of all."""
         region = self.region
         rows, zones = (slice(None), region.zones) if place is None else region.under(place)
-        counts, may_come = self.counts[rows] * region.may_leave[rows], region.may_come[rows]
+        counts, may_come = self._movable(rows), region.may_come[rows]
 
         def laid(out: list[int], into: list[int]) -> Ints:
             units: Ints = exchanged(counts, may_come, leaving[:, out], coming[:, into])
@@ -220,7 +228,7 @@ class Crossing:
 
     def _parted(self, at: slice, leaving: Ints, coming: Ints, units: int) -> list[tuple[Ints, Ints, Ints]]:
         """The parts of an exchange that a zone can lay so many units of: what leaves, what comes, units by place."""
-        counts, may_come = self.counts[at] * self.region.may_leave[at], self.region.may_come[at]
+        counts, may_come = self._movable(at), self.region.may_come[at]
         for parts in _ways(len(leaving), len(coming)):
             laid = [(leaving[out], coming[into]) for out, into in parts]
             fit = [

@@ -290,23 +290,33 @@ class Lattice:
         flags: Flags = (mark == Mark.WITHHELD) | ((mark >= Mark.BELOW) & self.large[places])
         return flags
 
-    def may_leave(self, level: int) -> Flags:
-        """(lowest places, inner cells) whose persons a search among places of a level may take away.
+    def staying(self, level: int, all_of_them: bool = False) -> Ints:
+        """(lowest places, inner cells) how many persons a search among places of a level leaves where they are.
 
-        None whom a large cell counts, of such a place or of one below it: so none shrinks. Those further up stay as
-        they are. Only linear programs know better: there large cells may shrink to what they are known to be.
+        So many of each large cell's, of such a place or of one below it, as it is known to be: so none shrinks further.
+        Those further up stay as they are. A search that begins at another table than the true one, where others may
+        have gone, leaves all of them. Linear programs know better: there only the sum counts.
         """
-        return self._may_leave[level]
+        staying, every = self._staying[level]
+        return every if all_of_them else staying
 
     @cached_property
-    def _may_leave(self) -> list[Flags]:
+    def _staying(self) -> list[tuple[Ints, Ints]]:
         found = []
         for top in range(int(self.level.max()) + 1):
-            inside = (self.large & (self.level >= top)[:, None]) @ self.membership
-            for depth in range(top + 1, int(self.level.max()) + 1):
-                here = np.flatnonzero(self.level == depth)
-                inside[here] |= inside[self.parent[here]]
-            found.append(~inside[self.lowest])
+            staying = np.zeros_like(self.inner)
+            every = np.zeros_like(self.inner)
+            for place, cell in np.argwhere(self.large & (self.level >= top)[:, None]).tolist():
+                under = slice(int(self.leaf_start[place]), int(self.leaf_end[place]))
+                mine = self.membership[cell]
+                every[under, mine] = PLENTY
+                free = np.where(mine, self.inner[under] - staying[under], 0).reshape(-1)
+                order = np.argsort(-free, kind="stable")
+                wanted = int(self.least[place, cell] - staying[under][:, mine].sum())
+                more = np.empty_like(free)
+                more[order] = np.clip(wanted - (np.cumsum(free[order]) - free[order]), 0, free[order])
+                staying[under] += more.reshape(-1, staying.shape[1])
+            found.append((staying, every))
         return found
 
     def path(self, place: int) -> list[int]:

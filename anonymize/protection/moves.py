@@ -175,16 +175,16 @@ def pairings(own: Sequence[int], other: Sequence[int]) -> list[list[tuple[int, i
     return [[(a, other[(i + shift) % len(other)]) for i, a in enumerate(own)] for shift in shifts]
 
 
-def persons(lattice: Lattice, places: Ints, leaving: Ints, coming: Ints, movable: Flags) -> Ints:
+def persons(lattice: Lattice, places: Ints, leaving: Ints, coming: Ints, movable: Ints) -> Ints:
     """How many units the places can give: (places, alternatives, rests).
 
     A unit takes one person of each type that leaves and adds one of each that comes (alternatives, half of the corners,
     rests), all at one lowest place. `places` are all children of one place, or one place alone; `movable` (lowest
-    places, inner cells) says whose persons may be taken away.
+    places, inner cells) are the persons that may be taken away.
     """
     start = lattice.leaf_start[places]
     here = slice(start[0], lattice.leaf_end[places[-1]])
-    units = exchanged(lattice.inner[here] * movable[here], lattice.open[here], leaving, coming)
+    units = exchanged(movable[here], lattice.open[here], leaving, coming)
     if len(units) == len(places):
         return units
     sums: Ints = np.add.reduceat(units, start - start[0], axis=0)
@@ -226,7 +226,7 @@ def offers(lattice: Lattice, swap: Swap, place: int, pivot: int, marks: NDArray[
     group = lattice.group(pivot)
     others = group != pivot
     partners = group[others] if lattice.parent[pivot] >= 0 else np.array([-1], dtype=np.int64)
-    movable = lattice.may_leave(int(lattice.level[pivot]))
+    movable = lattice.inner - lattice.staying(int(lattice.level[pivot]))
     even, odd = _both(lattice, group, swap, movable)
     if place == pivot:
         here = int(np.searchsorted(group, pivot))
@@ -259,7 +259,7 @@ def _furthest(units: Ints, swap: Swap) -> Ints:
     return furthest
 
 
-def _both(lattice: Lattice, places: Ints, swap: Swap, movable: Flags) -> tuple[Ints, Ints]:
+def _both(lattice: Lattice, places: Ints, swap: Swap, movable: Ints) -> tuple[Ints, Ints]:
     """Units in which the even types leave, and in which the odd ones do."""
     even = persons(lattice, places, swap.inner_even, swap.inner_odd, movable)
     return even, persons(lattice, places, swap.inner_odd, swap.inner_even, movable)

@@ -136,7 +136,7 @@ class Proofs:
                 self._note(table)
         self.proven |= screen(self.lattice, marks, self.needs.up, self.needs.down)
         for place in np.flatnonzero(bare(self.lattice, marks)).tolist():
-            self._note_reach(place, self._counts(place, None))
+            self._note_reach(place, self._counts(place, None), true=True)
 
     def unproven(self, marks: NDArray[np.uint8]) -> Flags:
         """Cells that nobody sees, and that have a need without a proof."""
@@ -255,14 +255,14 @@ class Proofs:
         walk = Walk.begin(self._ground(place, marks), place)
         walk.seek(self.lattice.values.shape[1] - 1, int(self.lattice.values[place, -1] + self.needs.up[place, -1]))
         self._note_walk(place, walk)
-        self._note_reach(int(self.lattice.parent[place]), walk.counts)
+        self._note_reach(int(self.lattice.parent[place]), walk.counts, true=True)  # it left them where they are
 
     def _spread(self, place: int, cell: int) -> None:
         """Note what possible tables in which a place counts more in a cell allow its children, by exchanges."""
         for number in self._fuller(place, cell):
             if (place, number) not in self.spread:
                 self.spread.add((place, number))
-                self._note_reach(place, self._counts(place, self.raised[place][number][1]))
+                self._note_reach(place, self._counts(place, self.raised[place][number][1]), true=False)
 
     def _counts(self, place: int, table: Change | None) -> Ints:
         """Counts (lowest places under a place, types), true or of another possible table."""
@@ -273,8 +273,8 @@ class Proofs:
             counts[table.leaves[inside] - first] += table.counts[inside]
         return counts
 
-    def _note_reach(self, place: int, counts: Ints) -> None:
-        """Note what cells of a place's children can be by exchanges from possible counts of theirs."""
+    def _note_reach(self, place: int, counts: Ints, true: bool) -> None:
+        """Note what cells of a place's children can be by exchanges from possible counts of theirs, true or others."""
         lattice = self.lattice
         children = lattice.children[place]
         wanted = (self.needed[children] & ~self.proven[children]).any(axis=0)
@@ -282,9 +282,8 @@ class Proofs:
         if not len(parts):
             return
         here = slice(int(lattice.leaf_start[place]), int(lattice.leaf_end[place]))
-        low, high = reach(
-            counts, lattice.may_leave(int(lattice.level.max()))[here], lattice.open[here], lattice.membership[parts]
-        )
+        staying = lattice.staying(int(lattice.level.max()), all_of_them=not true)[here]
+        low, high = reach(counts, staying, lattice.open[here], lattice.membership[parts])
         self.open_values[np.ix_(children, parts)] &= ~_whole(low, high)
         least = lattice.values[children].copy()
         least[:, parts] = low

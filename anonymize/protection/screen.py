@@ -74,7 +74,7 @@ def room(lattice: Lattice, box: Boxes, marks: NDArray[np.uint8], level: int) -> 
     give = np.where(mark == Mark.WITHHELD, (lattice.values - lattice.least)[:, box.corners], PLENTY)
     split = splittable(lattice, marks)
     of_even, of_odd = box.inner[:, box.even], box.inner[:, ~box.even]
-    persons = lattice.inner * lattice.may_leave(level)
+    persons = lattice.inner - lattice.staying(level)
     even = _units(lattice, persons, of_even, of_odd, split)
     odd = _units(lattice, persons, of_odd, of_even, split)
     give_even, give_odd = (give[:, :, side].min(axis=2, initial=PLENTY) for side in (box.even, ~box.even))

@@ -29,13 +29,13 @@ def bare(lattice: Lattice, marks: NDArray[np.uint8]) -> Flags:
     return above
 
 
-def reach(counts: Ints, may_leave: Flags, may_come: Flags, inside: Flags) -> tuple[Ints, Ints]:
+def reach(counts: Ints, staying: Ints, may_come: Flags, inside: Flags) -> tuple[Ints, Ints]:
     """The least and the greatest value (places, cells) that each cell meets by exchanges from counts (places, types).
 
-    `may_leave` and `may_come` (places, types) say whose persons may be taken away, and where nobody is known to be
-    missing; `inside` (cells, types) what each cell counts; none counts everybody.
+    `staying` (places, types) are persons that are not taken away, `may_come` says where nobody is known to be missing;
+    `inside` (cells, types) what each cell counts; none counts everybody.
     """
-    here, movable, room = counts @ inside.T, counts * may_leave, may_come.astype(np.int64)
+    here, movable, room = counts @ inside.T, np.maximum(counts - staying, 0), may_come.astype(np.int64)
     return here - lost(movable, room, inside), here + gained(movable, room, inside)
 
 

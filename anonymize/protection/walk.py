@@ -111,7 +111,7 @@ class Ground:
     able: Flags  # (places,) nothing but totals is shown below, and anybody may come there; or nothing is below
     open: Flags  # (places, cells) not shown
     may_come: Flags  # (places, types) what nobody knows to be zero
-    may_leave: Flags  # (places, types) what no large cell counts, there or below
+    staying: tuple[Ints, Ints]  # (places, types) persons that stay, from the true table on and from another one
     floor: Ints  # (places, cells) the least that an outsider knows a cell to be where it is marked c, else no limit
     changes: Flags  # (places, types, types) a person of one type may become another
     trades: Flags  # (splits, places)
@@ -128,15 +128,17 @@ class Ground:
         lowest = np.array([lattice.is_lowest(place) for place in places.tolist()])
         under = [slice(lattice.leaf_start[place], lattice.leaf_end[place]) for place in places.tolist()]
         may_come = np.array([lattice.open[leaves].all(axis=0) for leaves in under])
-        movable = lattice.may_leave(int(lattice.level[places[0]]))
-        may_leave = np.array([movable[leaves].all(axis=0) for leaves in under])
+        level = int(lattice.level[places[0]])
+        every = np.array([lattice.staying(level, all_of_them=True)[leaves].max(axis=0) for leaves in under])
+        some = np.array([lattice.staying(level)[leaves].sum(axis=0) for leaves in under])
+        some = np.where(lowest[:, None], some, every)  # which of those below go is left to the end of a walk
         able = only_totals(lattice, marks)[places] & (lowest | may_come.all(axis=1))
         free = mark != Mark.SHOWN
         changes = np.repeat(able, types.differ.shape[0] ** 2).reshape(len(places), *types.differ.shape[:2])
         for axis, parting in enumerate(types.parting):
             hidden = free[:, parting]
             changes &= ~types.differ[None, :, :, axis] | (hidden & hidden.transpose(0, 2, 1))
-        changes &= may_leave[:, :, None] & may_come[:, None, :]
+        changes &= may_come[:, None, :]
         trades = [able & (mark[:, split.coupling] >= Mark.BELOW).all(axis=1) for split in types.splits]
         return cls(
             types,
@@ -145,7 +147,7 @@ class Ground:
             able,
             free,
             may_come,
-            may_leave,
+            (some, every),
             np.where(mark == Mark.WITHHELD, lattice.least[places], -PLENTY),
             changes,
             np.array(trades, dtype=np.bool_).reshape(len(trades), len(places)),
@@ -167,6 +169,7 @@ class Walk:
     here: int  # index of the place among its siblings
     counts: Ints  # (places, types)
     values: Ints  # (places, cells) all margins of the counts
+    staying: Ints  # (places, types) persons that are not taken away
     low: Ints = field(init=False)  # (cells,) least and greatest value that each cell of the place met
     high: Ints = field(init=False)
 
@@ -185,7 +188,8 @@ class Walk:
             inside = (owner >= 0) & (table.leaves < lattice.leaf_end[ground.places[owner]])
             np.add.at(counts, owner[inside], table.counts[inside])
             np.add.at(values, owner[inside], table.counts[inside] @ lattice.membership.T)
-        return cls(ground, int(np.searchsorted(ground.places, place)), counts, values)
+        staying = ground.staying[table is not None]
+        return cls(ground, int(np.searchsorted(ground.places, place)), counts, values, staying)
 
     def seek(self, cell: int, value: int) -> bool:
         """Walk until a cell of the place has a value; False if it was not reached."""
@@ -214,6 +218,12 @@ class Walk:
         if not leaves:
             return Change(np.empty(0, dtype=np.int64), np.empty((0, true.shape[1]), dtype=np.int64))
         return Change(np.concatenate(leaves), np.concatenate(counts))
+
+    @property
+    def _movable(self) -> Ints:
+        """(places, types) persons that may be taken away."""
+        movable: Ints = np.maximum(self.counts - self.staying, 0)
+        return movable
 
     def _value(self, cell: int) -> int:
         return int(self.values[self.here, cell])
@@ -267,14 +277,14 @@ class Walk:
 
     def _trade_once(self, split: Split, mates: Ints, first: Ints, second: Ints, wanted: int) -> int:
         """The trade of which most units fit."""
-        own = self.counts[self.here] * self.ground.may_leave[self.here]
+        own = self._movable[self.here]
         first, second = first[own[first] > 0], second[own[second] > 0]
         if not len(first) or not len(second) or not len(mates):
             return 0
         may_come = self.ground.may_come
         one = split.at[split.row[second][None, :], split.column[first][:, None]]
         two = split.at[split.row[first][:, None], split.column[second][None, :]]
-        away = self.counts[mates] * self.ground.may_leave[mates]
+        away = self._movable[mates]
         room = np.minimum(away[:, one], away[:, two])
         room *= may_come[mates][:, first][:, :, None] & may_come[mates][:, second][:, None, :]
         here = may_come[self.here]
@@ -289,8 +299,8 @@ class Walk:
         ground = self.ground
         old, new = np.nonzero(ground.changes[self.here][np.ix_(leaving, coming)])
         old, new = leaving[old], coming[new]
-        kept = self.counts[self.here, old] > 0
-        old, new = old[kept], new[kept]
+        there = self._movable[self.here, old] > 0
+        old, new = old[there], new[there]
         if not len(old):
             return 0
         mates = np.flatnonzero(np.arange(len(ground.places)) != self.here)
@@ -302,7 +312,7 @@ class Walk:
 
     def _spare(self, places: Ints, old: Ints, new: Ints) -> Ints:
         """(places, pairs) how many persons of an old type can become a new one before a cell marked c is empty."""
-        spare = self.counts[np.ix_(places, old)]
+        spare = self._movable[np.ix_(places, old)]
         for axis, parting in enumerate(self.ground.types.parting):
             at = np.ix_(places, parting[old, new])
             room = self.values[at] - self.ground.floor[at]
@@ -318,16 +328,15 @@ class Walk:
         if not len(mates):
             return 0
         if up:
-            room = np.minimum(self.counts[np.ix_(mates, inside)], (self.values - ground.floor)[mates, -1:])
-            room *= ground.may_leave[np.ix_(mates, inside)] & ground.may_come[self.here, inside]
+            room = np.minimum(self._movable[np.ix_(mates, inside)], (self.values - ground.floor)[mates, -1:])
+            room *= ground.may_come[self.here, inside]
             best = int(room.sum(axis=0).argmax())
             return self._exchange(
                 inside[:0], inside[best : best + 1], mates, room[:, best], min(int(room[:, best].sum()), wanted)
             )
         takes = ground.may_come[np.ix_(mates, inside)]
         spare = int((self.values - ground.floor)[self.here, -1])
-        room = np.minimum(self.counts[self.here, inside], spare) * takes.any(axis=0)
-        room *= ground.may_leave[self.here, inside]
+        room = np.minimum(self._movable[self.here, inside], spare) * takes.any(axis=0)
         best = int(room.argmax())
         units = min(int(room[best]), wanted)
         taker = mates[takes[:, best].argmax()]
