@@ -10,8 +10,12 @@ withheld (mark c: it counts somebody), or below a withheld one (mark d), or has 
 
 **What the certificate claims.** Every withheld cell that is not on its list can be 1, 2, … up to the threshold, each in
 a table of whole counts that agrees with all that is published; and those on the list count the threshold or more in all
-these tables, so that knowing the list helps nobody. On it are withheld cells, and cells that nobody shows and of which
-what is shown says that they cannot be 1: who believes that all cells at risk can be, knows that these are not at risk.
+these tables, so that knowing the list helps nobody. On it are withheld cells, and all those cells that nobody shows and
+that must be 2 or more by what is shown: who believes that all cells at risk can be 1, knows that these are not at risk.
+
+**What must be 2 or more** is found by single sums: a whole is at least the sum of what its parts are at least, a part
+at least the whole less what the others are at most, and so by turns; a cell that must be 2 or more is then taken to be
+the threshold or more, and the bounds are drawn anew.
 
 **How it is checked.** No shown number is 1, 2, … up to one less than the threshold, and none stands below a withheld
 cell. A *possible* table has no count below zero, equals every shown number, counts at least 1 in every
@@ -31,6 +35,8 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+PLENTY = 1 << 40  # more persons than there are
 
 ABSENT, SHOWN, WITHHELD, BELOW = range(4)
 
@@ -103,6 +109,7 @@ def verify(
         if state[listed] == SHOWN:
             problems.append(f"{_name(trees, listed)} is on the list and is shown")
         least[listed] = threshold
+    problems += _unlisted(trees, state, count, threshold, least == threshold)
     values = sums(trees, base)
     problems += _impossible(trees, values, state, count, least)
     table, cell, after = _other_tables(trees, tables, values)
@@ -143,6 +150,45 @@ def _below(trees: Sequence[Tree], state: Ints) -> list[str]:
             if up >= 0:
                 along[number] |= along[up]
     return [f"{_name(trees, cell)} is shown below a withheld cell" for cell in np.argwhere(hidden & (state == SHOWN))]
+
+
+def _unlisted(trees: Sequence[Tree], state: Ints, count: Ints, threshold: int, listed: Flags) -> list[str]:
+    """Cells that nobody shows, of which the list says that they are large and no sum does, or the other way round."""
+    seen = (state == SHOWN) | (state == WITHHELD)
+    known = listed & (state == WITHHELD)
+    while True:
+        low = np.where(state == SHOWN, count, np.where(known, threshold, np.where(state == WITHHELD, 1, 0)))
+        high = np.where(state == SHOWN, count, PLENTY)
+        draw(trees, low, high)
+        more = ~seen & ~known & (low > 1) & (low < threshold)
+        if not more.any():
+            break
+        known |= more
+    wrong, lacking = np.argwhere(listed & ~seen & (low <= 1)), np.argwhere(known & ~listed)
+    return [
+        *(f"{_name(trees, cell)} is on the list, and what is shown does not say why" for cell in wrong),
+        *(f"{_name(trees, cell)} must be 2 or more, and is not on the list" for cell in lacking),
+    ]
+
+
+def draw(trees: Sequence[Tree], low: Ints, high: Ints) -> None:
+    """Draw bounds of all cells together, in place, until none comes nearer, or until they contradict each other."""
+    nearer = True
+    while nearer and (low <= high).all():
+        before = low.copy(), high.copy()
+        for axis, tree in enumerate(trees):
+            up = np.array(tree.parent[1:], dtype=np.int64)
+            whole = np.unique(up)
+            least, most = np.moveaxis(low, axis, 0), np.moveaxis(high, axis, 0)
+            fewest, largest = np.zeros_like(least), np.zeros_like(most)
+            np.add.at(fewest, up, least[1:])
+            np.add.at(largest, up, most[1:])
+            least[whole] = np.maximum(least[whole], fewest[whole])
+            most[whole] = np.minimum(most[whole], largest[whole])
+            others_least, others_most = fewest[up] - least[1:], largest[up] - most[1:]
+            least[1:] = np.maximum(least[1:], least[up] - others_most)
+            most[1:] = np.minimum(most[1:], most[up] - others_least)
+        nearer = bool((low != before[0]).any() or (high != before[1]).any())
 
 
 def sums(trees: Sequence[Tree], base: Ints) -> Ints:

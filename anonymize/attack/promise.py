@@ -42,13 +42,11 @@ def believing(system: System, table: Floats, threshold: int) -> System:
     """What somebody makes of the rows who knows of a table what `System.knowing` says, and believes the promise."""
     sheets = _sheets(system, table, threshold)
     steps_down = _steps_down(system.published)
-    large = [np.zeros(len(sheet.low), dtype=np.bool_) for sheet in sheets]
     while True:
         _draw(sheets, steps_down)
-        by_bounds = [sheet.large & ~known & (sheet.low > 1) for sheet, known in zip(sheets, large, strict=True)]
+        by_bounds = [sheet.large & (sheet.low > 1) & (sheet.low < threshold) for sheet in sheets]
         found = by_bounds if any(one.any() for one in by_bounds) else _by_programs(system, sheets, table, threshold)
-        for sheet, known, more in zip(sheets, large, found, strict=True):
-            known[more] = True
+        for sheet, more in zip(sheets, found, strict=True):
             sheet.low[more] = threshold
             sheet.large[more] = False
         if not any(one.any() for one in found):

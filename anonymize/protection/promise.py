@@ -30,15 +30,17 @@ def large(lattice: Lattice, marks: NDArray[np.uint8], threshold: int, which: Fla
 
     Of those that are not even withheld. Who holds the true table looks at cells that count the threshold or more alone;
     to anybody else every cell is one that cannot be at risk if it cannot be 1. Of the lattice's values only those that
-    are shown are used.
+    are shown are used. Nothing follows from what contradicts itself, as a wrong list of large cells may.
     """
     which = which & (marks >= Mark.BELOW)
     while True:
-        low, _ = bounds(lattice, marks)
+        low, high = bounds(lattice, marks)
+        if (low > high).any():
+            return lattice.large
         found = lattice.large | (which & (low > 1) & (low < threshold))
         if (found == lattice.large).all():
             return found
-        lattice = replace(lattice, large=found)
+        lattice = replace(lattice, large=found, least=np.where(found, threshold, lattice.least))
 
 
 def bounds(lattice: Lattice, marks: NDArray[np.uint8]) -> tuple[Ints, Ints]:
@@ -58,7 +60,7 @@ def bounds(lattice: Lattice, marks: NDArray[np.uint8]) -> tuple[Ints, Ints]:
             if len(below):
                 low[place], high[place], least, most = _by_turns(low[place], high[place], low[below].T, high[below].T)
                 low[below], high[below] = least.T, most.T
-        if (low.sum(), high.sum()) == before:
+        if (low.sum(), high.sum()) == before or (low > high).any():  # bounds that contradict each other would go on
             return low, high
 
 

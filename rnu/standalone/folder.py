@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anonymize.tables import LETTERS, Mark, SafeCells
+from anonymize.tables import LETTERS, Mark, SafeCells, indices_of
 from rnu.errors import NotARelease, StoreError
 from rnu.public.certificate import Claim, parsed, written
 from rnu.public.table import Public, read_cells
@@ -92,11 +92,14 @@ def _report(safe: SafeCells, certificate: Certificate) -> dict[str, Any]:
     for depth, name in enumerate(safe.places.levels):
         here = safe.marks[safe.places.level == depth]
         levels.append({"level": name, **{word: int((here == mark).sum()) for word, mark in marks.items()}})
+    listed = indices_of(safe.places, safe.dimensions, certificate.large)
+    large = [cell for cell in listed if safe.marks[cell] == Mark.WITHHELD]
+    rest = [cell for cell in listed if safe.marks[cell] != Mark.WITHHELD]
     return {
         "threshold": safe.threshold,
         "levels": levels,
         "not_shown": [{"below": d.place, "level": d.level, "cross": d.cross} for d in safe.drops],
-        "certificate": {"tables": len(certificate.tables), "at_least_threshold": len(certificate.large)},
+        "certificate": {"tables": len(certificate.tables), "at_least_threshold": len(large), "cannot_be_1": len(rest)},
     }
 
 
