@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -448,6 +448,9 @@ class Ledger:
         try:
             yield bool(free)
         finally:
+            with suppress(sa.exc.SQLAlchemyError):  # who lost the connection lost the lock
+                if free:  # given back at once: a session takes a moment to end
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(CLAIMS, request_id)))
             connection.close()
 
     @contextmanager
