@@ -81,16 +81,19 @@ def certify(safe: SafeCells) -> Certificate:
 
 def concluded(safe: SafeCells, large: Flags) -> Flags:
     """The list with what follows from it for cells that nobody shows, in the shape of the published marks."""
-    shape = (len(safe.places.leaves), *(len(d.categories) for d in safe.dimensions))
-    lattice = Lattice.of(Cells(safe.places, safe.dimensions, np.zeros(shape, dtype=np.int64)))
-    flat = lattice.values.shape
-    marks, listed = safe.marks.reshape(flat)[lattice.order], large.reshape(flat)[lattice.order]
-    values = safe.values.reshape(flat)[lattice.order]
+    lattice = _empty(safe)
+    marks, listed = lattice.laid(safe.marks), lattice.laid(large)
     least = np.where(listed, safe.threshold, 1)
-    lattice = replace(lattice, values=values, least=least, large=listed)
+    lattice = replace(lattice, values=lattice.laid(safe.values), least=least, large=listed)
     found = np.empty_like(listed)
     found[lattice.order] = promise.large(lattice, marks, safe.threshold, np.ones_like(listed))
     return found.reshape(large.shape)
+
+
+def _empty(safe: SafeCells) -> Lattice:
+    """A table of the same shape without anybody in it."""
+    shape = (len(safe.places.leaves), *(len(d.categories) for d in safe.dimensions))
+    return Lattice.of(Cells(safe.places, safe.dimensions, np.zeros(shape, dtype=np.int64)))
 
 
 STATES = {Mark.SHOWN: SHOWN, Mark.WITHHELD: WITHHELD, Mark.BELOW: BELOW, Mark.ABSENT: ABSENT}
@@ -155,19 +158,17 @@ def _interior(system: System, safe: SafeCells, large: Flags) -> Floats:
 
 def round_down(safe: SafeCells, interior: Floats, large: Flags) -> Ints:
     """Whole counts near an interior table that agree with what is published, from the root of the tree down."""
-    shape = (len(safe.places.leaves), *(len(d.categories) for d in safe.dimensions))
-    lattice = Lattice.of(Cells(safe.places, safe.dimensions, np.zeros(shape, dtype=np.int64)))
-    flat = (len(lattice.order), lattice.values.shape[1])
+    lattice = _empty(safe)
     leaf = np.searchsorted(safe.places.leaves, lattice.order[lattice.lowest])
-    marks, listed = safe.marks.reshape(flat)[lattice.order], large.reshape(flat)[lattice.order]
+    marks, listed = lattice.laid(safe.marks), lattice.laid(large)
     floor = np.where(listed, safe.threshold, np.where(marks == Mark.WITHHELD, 1, 0))
     near = interior.reshape(len(leaf), -1)[leaf]
-    found = Rounding(lattice, marks, safe.values.reshape(flat)[lattice.order], floor, near).fill(0, None)
+    found = Rounding(lattice, marks, lattice.laid(safe.values), floor, near).fill(0, None)
     if found is None:
         raise Unprotectable("no table of whole counts was found near the interior of what is published")
     base = np.empty_like(found)
     base[leaf] = found
-    return base.reshape(shape)
+    return base.reshape(lattice.cells.counts.shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -268,8 +269,7 @@ class Witnesses(Proofs):
     def of_base(cls, safe: SafeCells, base: Ints, large: Flags) -> Witnesses:
         """With what an outsider knows: a cell of the list counts the threshold or more, others withheld somebody."""
         lattice = Lattice.of(Cells(safe.places, safe.dimensions, base))
-        flat = lattice.values.shape
-        marks, listed = safe.marks.reshape(flat)[lattice.order], large.reshape(flat)[lattice.order]
+        marks, listed = lattice.laid(safe.marks), lattice.laid(large)
         least = np.where(listed, safe.threshold, 1)
         lattice = replace(lattice, least=least, large=listed & (marks >= Mark.BELOW))
         values = lattice.values

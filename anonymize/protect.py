@@ -134,7 +134,7 @@ def facts(cells: Cells, policy: Policy, safe: SafeCells) -> ProtectionFacts:
     """What protection cost, level by level. For the steward alone."""
     lattice = Lattice.of(cells)
     plan = planned(lattice, policy).shows[:, lattice.cross]
-    marks = safe.marks[lattice.order].reshape(plan.shape)
+    marks = lattice.laid(safe.marks)
     risk = at_risk(lattice.values, policy.threshold)
     found = []
     for depth, name in enumerate(cells.places.levels):

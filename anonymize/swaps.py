@@ -30,12 +30,10 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from anonymize.verify import SHOWN, WITHHELD, Tree, sums
+from anonymize.verify import PLENTY, SHOWN, WITHHELD, Tree, sums
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-
-PLENTY = 1 << 40  # more persons than there are
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ which find a few cells more.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -41,7 +41,7 @@ class Sheet:
 def believing(system: System, table: Floats, threshold: int) -> System:
     """What somebody makes of the rows who knows of a table what `System.knowing` says, and believes the promise."""
     sheets = _sheets(system, table, threshold)
-    steps_down = _steps_down(system.published)
+    steps_down = _steps_down(system.published, sheets)
     while True:
         _draw(sheets, steps_down)
         by_bounds = [sheet.large & (sheet.low > 1) & (sheet.low < threshold) for sheet in sheets]
@@ -51,7 +51,7 @@ def believing(system: System, table: Floats, threshold: int) -> System:
             sheet.large[more] = False
         if not any(one.any() for one in found):
             return system
-        system = _with(system, _sums(sheets, found), threshold)
+        system = system.at_least(_sums(system, sheets, found), threshold)
 
 
 def _by_programs(system: System, sheets: Sequence[Sheet], table: Floats, threshold: int) -> list[Flags]:
@@ -61,7 +61,7 @@ def _by_programs(system: System, sheets: Sequence[Sheet], table: Floats, thresho
     if len(system.columns) > MOST_UNKNOWNS or not any(one.any() for one in tried):
         return found
     whole, own = Program.of(system), table[system.columns]
-    sums = sparse.csr_array(_sums(sheets, tried)[:, system.columns])
+    sums = _sums(system, sheets, tried)
     task = Task.of(sums, threshold, own)
     everything = Near.of(whole, sums, np.arange(sums.shape[0]), np.arange(len(own)), own)
     task.settle(everything, one_by_one=False)
@@ -100,8 +100,8 @@ def _sheets(system: System, table: Floats, threshold: int) -> list[Sheet]:
     return found
 
 
-def _steps_down(published: Published) -> list[tuple[int, int]]:
-    """Numbers of a sheet and of one that breaks it down by one step, of a dimension or of the places."""
+def _steps_down(published: Published, sheets: Sequence[Sheet]) -> list[tuple[Sheet, Sheet, Ints]]:
+    """Each sheet with one that breaks it down by one step, of a dimension or of the places: whose part each cell is."""
     crosses = patterns(published.dimensions)
     many = len(crosses)
     found = []
@@ -111,44 +111,35 @@ def _steps_down(published: Published) -> list[tuple[int, int]]:
             found += [(level * many + number, level * many + crosses.index(one)) for one in deeper if one in crosses]
             if level + 1 < len(published.places.levels):
                 found.append((level * many + number, (level + 1) * many + number))
-    return found
+    steps_down = []
+    for one, other in found:
+        whole, parts = sheets[one], sheets[other]
+        of = np.empty(len(parts.low), dtype=np.int64)
+        of[parts.of] = whole.of
+        steps_down.append((whole, parts, of))
+    return steps_down
 
 
-def _draw(sheets: Sequence[Sheet], steps_down: Sequence[tuple[int, int]]) -> None:
+def _draw(sheets: Sequence[Sheet], steps_down: Sequence[tuple[Sheet, Sheet, Ints]]) -> None:
     """Draw the bounds of all cells until none comes nearer."""
-    above = {}
-    for whole, part in steps_down:
-        above[whole, part] = np.empty(len(sheets[part].low), dtype=np.int64)
-        above[whole, part][sheets[part].of] = sheets[whole].of
     while True:
         before = sum(float(sheet.low.sum() - sheet.high.sum()) for sheet in sheets)
-        for (whole, part), of in above.items():
-            one, parts = sheets[whole], sheets[part]
-            least, most = (np.bincount(of, bound, len(one.low)) for bound in (parts.low, parts.high))
-            np.maximum(one.low, least, out=one.low)
-            np.minimum(one.high, most, out=one.high)
-            np.maximum(parts.low, one.low[of] - (most[of] - parts.high), out=parts.low)
-            np.minimum(parts.high, one.high[of] - (least[of] - parts.low), out=parts.high)
+        for whole, parts, of in steps_down:
+            least, most = (np.bincount(of, bound, len(whole.low)) for bound in (parts.low, parts.high))
+            np.maximum(whole.low, least, out=whole.low)
+            np.minimum(whole.high, most, out=whole.high)
+            np.maximum(parts.low, whole.low[of] - (most[of] - parts.high), out=parts.low)
+            np.minimum(parts.high, whole.high[of] - (least[of] - parts.low), out=parts.high)
         if sum(float(sheet.low.sum() - sheet.high.sum()) for sheet in sheets) == before:
             return
 
 
-def _sums(sheets: Sequence[Sheet], which: Sequence[Flags]) -> sparse.csr_array:
-    """(cells, unknowns) what cells (cells,) of each sheet sum up."""
+def _sums(system: System, sheets: Sequence[Sheet], which: Sequence[Flags]) -> sparse.csr_array:
+    """(cells, open unknowns) what cells (cells,) of each sheet sum up."""
     rows = []
     for sheet, flags in zip(sheets, which, strict=True):
         number = np.where(flags, np.cumsum(flags) - 1, -1)[sheet.of]
         inside = np.flatnonzero(number >= 0)
         shape = (int(flags.sum()), len(sheet.of))
         rows.append(sparse.csr_array((np.ones(len(inside)), (number[inside], inside)), shape=shape))
-    return sparse.csr_array(sparse.vstack(rows))
-
-
-def _with(system: System, sums: sparse.csr_array, least: int) -> System:
-    """With the statement that sums (cells, unknowns) are so many at least."""
-    return replace(
-        system,
-        matrix=sparse.csr_array(sparse.vstack([system.matrix, sums])),
-        low=np.concatenate([system.low, np.full(sums.shape[0], float(least))]),
-        high=np.concatenate([system.high, np.full(sums.shape[0], np.inf)]),
-    )
+    return sparse.csr_array(sparse.vstack(rows))[:, system.columns]

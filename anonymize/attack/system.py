@@ -116,6 +116,22 @@ class System:
         large = (self.high == np.inf) & (self.matrix @ table > threshold - CLOSE)
         return replace(self, low=np.where(large, float(threshold), self.low), free=self.free & (table > 0))
 
+    def stating(self, sums: sparse.csr_array, low: Floats, high: Floats) -> System:
+        """With further statements about sums (statements, open unknowns)."""
+        sums = sparse.csr_array(sums)
+        wide = sparse.csr_array((sums.data, self.columns[sums.indices], sums.indptr), (sums.shape[0], len(self.free)))
+        return replace(
+            self,
+            matrix=sparse.csr_array(sparse.vstack([self.matrix, wide])),
+            low=np.concatenate([self.low, low]),
+            high=np.concatenate([self.high, high]),
+        )
+
+    def at_least(self, sums: sparse.csr_array, least: float) -> System:
+        """With the statement that sums (statements, open unknowns) are so many or more."""
+        many = sums.shape[0]
+        return self.stating(sums, np.full(many, float(least)), np.full(many, np.inf))
+
     def sums(self, refs: Sequence[CellRef]) -> sparse.csr_array:
         """(cells, open unknowns) what each cell sums up."""
         depth_of = [dict(zip(d.nodes, d.depth, strict=True)) for d in self.published.dimensions]

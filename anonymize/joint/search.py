@@ -21,6 +21,7 @@ import numpy as np
 from scipy import sparse
 
 from anonymize.joint.system import Floats, Ints, Joint, Marks
+from anonymize.linear import prepared
 from anonymize.tables import Mark
 
 DRAWS = 3  # costs tried until a corner is whole
@@ -272,20 +273,9 @@ class Program:
             dtype=np.float64,
         )
         zeros = np.zeros(cells)
-        lp = highspy.HighsLp()
-        lp.num_row_, lp.num_col_ = matrix.shape
-        lp.col_cost_ = np.concatenate([np.zeros(len(self.upper)), self.price, self.price])
-        lp.col_lower_ = np.zeros(lp.num_col_)
-        lp.col_upper_ = np.concatenate([self.upper, zeros, zeros])
-        lp.row_lower_ = np.concatenate([zeros, stated[0]])
-        lp.row_upper_ = np.concatenate([zeros, stated[1]])
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
-        solver = highspy.Highs()  # type: ignore[no-untyped-call]
-        solver.silent()
-        solver.setOptionValue("threads", 1)
-        solver.setOptionValue("presolve", "off")
-        solver.setOptionValue("simplex_iteration_limit", ITERATIONS)
+        low, high = (np.concatenate([zeros, bound]) for bound in stated)
+        upper = np.concatenate([self.upper, zeros, zeros])
+        cost = np.concatenate([np.zeros(len(self.upper)), self.price, self.price])
+        solver = prepared(matrix, low, high, upper, cost, ITERATIONS)
         solver.setOptionValue("mip_max_nodes", NODES)
-        solver.passModel(lp)
         return solver

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from anonymize.linear import prepared
 from anonymize.protection.lattice import Flags, Ints, Lattice
 from anonymize.tables import Mark
 
@@ -250,17 +251,5 @@ class Prover:
 
 
 def solver(matrix: sparse.csc_array, low: Floats, high: Floats, upper: Floats) -> highspy.Highs:
-    """A program low <= matrix x <= high, 0 <= x <= upper, to be solved often with other costs and bounds."""
-    lp = highspy.HighsLp()
-    lp.num_row_, lp.num_col_ = matrix.shape
-    lp.col_cost_, lp.col_lower_, lp.col_upper_ = np.ones(matrix.shape[1]), np.zeros(matrix.shape[1]), upper
-    lp.row_lower_, lp.row_upper_ = low, high
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
-    highs = highspy.Highs()  # type: ignore[no-untyped-call]
-    highs.silent()
-    highs.setOptionValue("threads", 1)
-    highs.setOptionValue("presolve", "off")
-    highs.setOptionValue("simplex_iteration_limit", ITERATIONS)
-    highs.passModel(lp)
-    return highs
+    """A program of a block, see `anonymize.linear`; its costs are set before it is solved."""
+    return prepared(matrix, low, high, upper, np.ones(matrix.shape[1]), ITERATIONS)

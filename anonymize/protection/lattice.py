@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -283,6 +284,10 @@ class Lattice:
         for size, category in zip(self.sizes, coordinates, strict=True):
             flat = flat * size + category
         return flat
+
+    def laid(self, array: NDArray[Any]) -> NDArray[Any]:
+        """An array in the shape of the table (places, nodes of each dimension …), as (places, cells) in our order."""
+        return array.reshape(self.values.shape)[self.order]
 
     def bound(self, marks: NDArray[np.uint8], places: Ints | slice = slice(None)) -> Flags:
         """(places, cells) which cells of some places are not shown and known to be at least `least`."""

@@ -277,14 +277,15 @@ class Walk:
 
     def _trade_once(self, split: Split, mates: Ints, first: Ints, second: Ints, wanted: int) -> int:
         """The trade of which most units fit."""
-        own = self._movable[self.here]
+        movable = self._movable
+        own = movable[self.here]
         first, second = first[own[first] > 0], second[own[second] > 0]
         if not len(first) or not len(second) or not len(mates):
             return 0
         may_come = self.ground.may_come
         one = split.at[split.row[second][None, :], split.column[first][:, None]]
         two = split.at[split.row[first][:, None], split.column[second][None, :]]
-        away = self._movable[mates]
+        away = movable[mates]
         room = np.minimum(away[:, one], away[:, two])
         room *= may_come[mates][:, first][:, :, None] & may_come[mates][:, second][:, None, :]
         here = may_come[self.here]

@@ -45,7 +45,8 @@ def attack(public: Public, known: Iterable[Known] = ()) -> Attacked:
     listed = [_ref(public, cell) for cell in public.claim.large]
     withheld = _own(safe, names_of(safe.places, safe.dimensions, safe.marks == Mark.WITHHELD))
     targets = [ref for ref in withheld if ref not in set(listed)]
-    system = _at_least(System.of(Published.of(safe)), listed, safe.threshold)
+    system = System.of(Published.of(safe))
+    system = system.at_least(system.sums(listed), safe.threshold)
     known = tuple(known)
     table: NDArray[np.float64] | None
     if known:
@@ -84,11 +85,6 @@ def _own(safe: SafeCells, refs: Iterable[CellRef]) -> list[CellRef]:
 # --- what is known beside the rows -----------------------------------------------------------------------------------
 
 
-def _at_least(system: System, refs: Sequence[CellRef], least: int) -> System:
-    """With cells of which everybody knows that they count so many."""
-    return _with(system, system.sums(refs), np.full(len(refs), float(least)), np.full(len(refs), np.inf))
-
-
 def _knowing(system: System, refs: Sequence[Sequence[CellRef]], known: Sequence[Known]) -> System:
     """With sums of cells of which the counts are known; where a sum is 0 nobody is in any of its cells."""
     empty = [ref for own, one in zip(refs, known, strict=True) if one.count == 0 for ref in own]
@@ -99,17 +95,7 @@ def _knowing(system: System, refs: Sequence[Sequence[CellRef]], known: Sequence[
     of = np.repeat(np.arange(len(refs)), [len(own) for own in refs])
     together = sparse.csr_array((np.ones(len(flat)), (of, np.arange(len(flat)))), shape=(len(refs), len(flat)))
     counts = np.array([float(one.count) for one in known])
-    return _with(system, sparse.csr_array(together @ system.sums(flat)), counts, counts)
-
-
-def _with(system: System, sums: sparse.csr_array, low: NDArray[np.float64], high: NDArray[np.float64]) -> System:
-    """With further statements about open unknowns."""
-    sums = sparse.csr_array(sums)
-    wide = sparse.csr_array((sums.data, system.columns[sums.indices], sums.indptr), (sums.shape[0], len(system.free)))
-    matrix = sparse.csr_array(sparse.vstack([system.matrix, wide]))
-    return replace(
-        system, matrix=matrix, low=np.concatenate([system.low, low]), high=np.concatenate([system.high, high])
-    )
+    return system.stating(sparse.csr_array(together @ system.sums(flat)), counts, counts)
 
 
 def _some_table(system: System) -> NDArray[np.float64] | None:

@@ -19,6 +19,7 @@ from anonymize.policy import Policy
 from anonymize.protect import protect
 from anonymize.protection.lattice import Lattice
 from anonymize.protection.promise import bounds, large
+from anonymize.replay import sums_of
 from anonymize.tables import Cells, Dimension, Mark, Places, SafeCells, indices_of, names_of
 from tests.anonymize.test_walks import TREES
 
@@ -34,26 +35,16 @@ def region(seed: int, mean: float, dimensions: tuple[Dimension, ...] = (SEX, AGE
     return Cells(Places.of(paths, LEVELS), dimensions, np.random.default_rng(seed).poisson(mean, shape))
 
 
-def flat(lattice: Lattice, safe: SafeCells) -> np.ndarray:
-    return safe.marks.reshape(lattice.values.shape)[lattice.order]
-
-
 def unbelieving(monkeypatch: pytest.MonkeyPatch) -> None:
     """Protect as if nobody drew conclusions."""
     monkeypatch.setattr(protection, "large", lambda lattice, *_: lattice.large)
-
-
-def sums_of(cells: Cells) -> np.ndarray:
-    """(cells, unknowns) which inner counts each cell sums up."""
-    unit = np.eye(cells.counts.size, dtype=np.int64).reshape(-1, *cells.counts.shape)
-    return np.stack([replace(cells, counts=one).with_margins().reshape(-1) for one in unit]).T
 
 
 class Outsider:
     """Knows which cells are zero and which withheld ones are large, believes the promise, and solves whole programs."""
 
     def __init__(self, cells: Cells, safe: SafeCells) -> None:
-        self.sums, self.k = sums_of(cells), safe.threshold
+        self.sums, self.k = sums_of(safe, cells.counts.shape), safe.threshold
         self.truth, marks = self.sums @ cells.counts.reshape(-1), safe.marks.reshape(-1)
         self.hidden = marks >= Mark.BELOW
         self.most = np.where(cells.counts.reshape(-1) > 0, np.inf, 0)
@@ -117,7 +108,7 @@ def test_the_protector_and_the_attack_conclude_the_same(seed: int, dimensions: t
     safe = protect(cells, Policy(5, (2, 1, 1), dominance=2.0))
     lattice = Lattice.of(cells, 5)
     ours = np.empty(lattice.values.shape, dtype=np.bool_)
-    ours[lattice.order] = large(lattice, flat(lattice, safe), 5, lattice.values >= 5)
+    ours[lattice.order] = large(lattice, lattice.laid(safe.marks), 5, lattice.values >= 5)
     table = cells.counts.reshape(-1).astype(float)
     theirs = believing(System.of(Published.of(safe)).knowing(table, 5), table, 5)
     program = Program.of(theirs)

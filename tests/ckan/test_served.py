@@ -19,10 +19,8 @@ def test_a_release_is_served_as_it_was_signed_and_has_the_same_digest_on_both_po
     compared = [served.rnu("verify-portal", portal, "--json").json for portal in ("sitio", "ckan")]
     assert [c["differences"] for c in compared] == [[], []]
     assert compared[0]["digest"] == compared[1]["digest"]
-    assert (compared[1]["files"], compared[1]["tables"]) == (
-        91,
-        28,
-    )  # a dataset that is certified has its proof beside the tables
+    # a dataset that is certified has its proof beside the tables
+    assert (compared[1]["files"], compared[1]["tables"]) == (91, 28)
 
 
 @pytest.mark.usefixtures("served")
