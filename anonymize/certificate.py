@@ -35,7 +35,7 @@ from anonymize.protection import promise
 from anonymize.protection.blocks import Change, agrees
 from anonymize.protection.lattice import Flags, Ints, Lattice
 from anonymize.protection.moves import Swaps
-from anonymize.protection.proofs import Needs, Proofs
+from anonymize.protection.proofs import Needs, Proofs, Start
 from anonymize.protection.walk import Types
 from anonymize.tables import CellRef, Cells, Dimension, Mark, SafeCells, indices_of, names_of
 from anonymize.verify import ABSENT, BELOW, SHOWN, WITHHELD, Tree, Verdict, verify
@@ -62,19 +62,29 @@ def certify(safe: SafeCells) -> Certificate:
     withheld = safe.marks == Mark.WITHHELD
     large = concluded(safe, np.zeros(safe.marks.shape, dtype=np.bool_))
     base: Ints | None = None
+    last: tuple[Witnesses, Flags, Flags] | None = None  # of the round before, with its list and what it lacked
+    wide = False
     for _ in range(ROUNDS):
         try:
             if base is None or _too_small(base, safe, large):
                 base = round_down(safe, _interior(system, safe, large), large)
         except Unprotectable:
-            if base is None:
+            if base is None or last is None:
                 raise
-            # the list is wrong: a search failed; its owner, who knows the counts, sees which cells of it are at risk
-            return Certificate(base, (), names_of(safe.places, safe.dimensions, large))
-        witnesses = Witnesses.of_base(safe, base, large)
+            # the list is wrong, a search failed: once more for what it lacked before, far and wide
+            witnesses, before, lacking = last
+            witnesses.wide = wide = True
+            still = witnesses.search(lacking)
+            if (still == lacking).all():
+                # its owner, who knows the counts, sees which cells of the list are at risk
+                return Certificate(base, (), names_of(safe.places, safe.dimensions, large))
+            large, last = concluded(safe, before | still), None
+            continue
+        witnesses = Witnesses.of_base(safe, base, large, wide)
         unproven = witnesses.search(withheld & ~large)
         if not unproven.any():
             return Certificate(base, tuple(witnesses.sparse()), names_of(safe.places, safe.dimensions, large))
+        last = witnesses, large, unproven
         large = concluded(safe, large | unproven)
     raise Unprotectable(f"no certificate was found in {ROUNDS} rounds")
 
@@ -264,9 +274,10 @@ class Witnesses(Proofs):
 
     marks: NDArray[np.uint8] = field(kw_only=True)
     threshold: int = field(kw_only=True)
+    wide: bool = field(kw_only=True, default=False)  # whether a search ends only with all lowest places
 
     @classmethod
-    def of_base(cls, safe: SafeCells, base: Ints, large: Flags) -> Witnesses:
+    def of_base(cls, safe: SafeCells, base: Ints, large: Flags, wide: bool = False) -> Witnesses:
         """With what an outsider knows: a cell of the list counts the threshold or more, others withheld somebody."""
         lattice = Lattice.of(Cells(safe.places, safe.dimensions, base))
         marks, listed = lattice.laid(safe.marks), lattice.laid(large)
@@ -278,7 +289,7 @@ class Witnesses(Proofs):
             np.where(sought, np.maximum(safe.threshold - values, 0), 0), np.where(sought, np.maximum(values - 1, 0), 0)
         )
         swaps = Swaps(lattice)
-        return cls(lattice, needs, Types(lattice), swaps, [], marks=marks, threshold=safe.threshold)
+        return cls(lattice, needs, Types(lattice), swaps, [], marks=marks, threshold=safe.threshold, wide=wide)
 
     def __post_init__(self) -> None:
         Proofs.__post_init__(self)
@@ -306,8 +317,15 @@ class Witnesses(Proofs):
             at = np.unravel_index(kind, sizes) if sizes else ()
             yield np.stack([leaf[table.leaves[row]], *at], axis=1), table.counts[row, kind]
 
+    def around(self, place: int, cell: int) -> Iterator[tuple[int, int, int, tuple[int, ...]]]:
+        """As `Proofs` do, and after these all lowest places."""
+        yield from Proofs.around(self, place, cell)
+        if self.wide:
+            above = max(int(self.lattice.parent[place]), 0)
+            yield above if self.lattice.is_lowest(place) else place, 0, len(self.lattice.level), ()
+
     def _walk_from(
-        self, place: int, cell: int, goals: tuple[int, ...], marks: NDArray[np.uint8], start: Change | None
+        self, place: int, cell: int, goals: tuple[int, ...], marks: NDArray[np.uint8], start: Start | None
     ) -> None:
         """As `Proofs` do, one person at a time: a table for each value."""
         for goal in goals:
@@ -320,9 +338,9 @@ class Witnesses(Proofs):
                 if wanted <= self.threshold and self.open_values[place, cell] >> wanted & 1:
                     self._use(walk.table())
 
-    def _walk_back(self, place: int, cell: int, marks: NDArray[np.uint8], table: Change) -> None:
+    def _walk_back(self, place: int, cell: int, marks: NDArray[np.uint8], start: Start) -> None:
         if place and not self.proven[place, cell]:
-            self._walk_from(place, cell, (int(self.lattice.values[place, cell]),), marks, table)
+            self._walk_from(place, cell, (int(self.lattice.values[place, cell]),), marks, start)
 
     def _at_once(self, place: int, cell: int, marks: NDArray[np.uint8]) -> None:
         """Nothing: what is noted here must come with its table."""
@@ -338,6 +356,7 @@ class Witnesses(Proofs):
         values = [value for value in range(1, self.threshold + 1) if here >> value & 1]
         return values[-1] if values[-1] > own else values[0]
 
-    def _settle(self, places: Ints, least: Ints) -> None:
-        del least
-        self.proven[places] |= self.needed[places] & (self.open_values[places] == 0)
+    def _settled(self, places: Ints, still: Ints, least: Ints) -> Flags:
+        del places, least
+        flags: Flags = still == 0
+        return flags

@@ -237,7 +237,7 @@ class Board:
         """Give every cell with a need its proof: withheld cells from the root down, then those that nobody sees.
 
         Against somebody who also knows what the promise itself tells with the marks as they are then (see
-        `protection.promise`): while that adds to what is known, all is proven anew.
+        `protection.promise`): while that adds to what is known, what hangs on it is proven anew.
         """
         while True:
             self._cover_withheld()
@@ -253,9 +253,8 @@ class Board:
         if (known == lattice.large).all():
             return False
         self.anybody = replace(self.anybody, large=known)
-        self.proofs = tuple(
-            Proofs.of(replace(proofs.lattice, large=known), proofs.needs, proofs.tables) for proofs in self.proofs
-        )
+        for proofs in self.proofs:
+            proofs.learn(known, self.marks)
         return True
 
     def _cover_withheld(self) -> None:
@@ -308,7 +307,7 @@ class Board:
         if chosen is None:
             return self._pay_by_and_by(task, limit)
         self._withhold_corners(chosen)
-        proofs.proven[place, cell] = True
+        proofs.prove_by(chosen)
         return True
 
     def _detour(self, task: Task, limit: int) -> bool:

@@ -16,7 +16,7 @@ from anonymize.errors import Unprotectable
 from anonymize.policy import Policy
 from anonymize.protect import ProtectionFacts, facts
 from anonymize.replay import protect_unreplayed
-from anonymize.tables import CellRef, Cells, SafeCells, indices_of
+from anonymize.tables import CellRef, Cells, Mark, SafeCells, indices_of
 
 ROUNDS = 8  # of coarsening what an attack found or no proof was found for, before the table is refused
 
@@ -60,7 +60,7 @@ def secure(
         found = tuple(f.cell for f in attack(published, table, policy.threshold))
         if not found:
             certificate = certify(safe)
-            found = unproven(table, certificate, policy.threshold)
+            found = unproven(table, safe, certificate)
             if not found:
                 certificate = whole(safe, certificate)
                 alone = learned(published, table, policy.threshold)
@@ -69,11 +69,16 @@ def secure(
     raise Unprotectable(f"after {ROUNDS} rounds an outsider could still work cells out, or they had no public proof")
 
 
-def unproven(table: Cells, certificate: Certificate, threshold: int) -> tuple[CellRef, ...]:
-    """Cells at risk on a certificate's list: their proof was not found, and the list would tell that they are large."""
+def unproven(table: Cells, safe: SafeCells, certificate: Certificate) -> tuple[CellRef, ...]:
+    """Cells at risk on a certificate's list: their proof was not found, and the list would tell that they are large.
+
+    Withheld ones first: what nobody shows is on the list because something that is withheld is.
+    """
     values = table.with_margins()
     at = indices_of(table.places, table.dimensions, certificate.large)
-    return tuple(ref for ref, cell in zip(certificate.large, at, strict=True) if values[cell] < threshold)
+    wrong = [(ref, cell) for ref, cell in zip(certificate.large, at, strict=True) if values[cell] < safe.threshold]
+    withheld = tuple(ref for ref, cell in wrong if safe.marks[cell] == Mark.WITHHELD)
+    return withheld or tuple(ref for ref, _ in wrong)
 
 
 def whole(safe: SafeCells, certificate: Certificate) -> Certificate:

@@ -27,7 +27,7 @@ from anonymize.joint.search import Answer, Search
 from anonymize.joint.system import Flags, Floats, Ints, Joint, Marks, SafeJoint
 from anonymize.tables import Mark
 
-UNIT = 64  # of a price; a secret factor is 1 to 5 of them
+UNIT = 256  # of a price; a secret factor is 1 to 2 of them
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,10 +28,13 @@ from anonymize.tables import Mark
 Floats = NDArray[np.float64]
 
 DRAWS = 24  # costs tried until a corner is whole; more than 6 were needed by 1 in 1000 programs
+DIVES = 4  # counts held at whole numbers, one after the other, before the costs are drawn anew
 ITERATIONS = 20_000
 WHOLE = 1e-6
+NEAR = 2  # lowest places that the narrowest block takes from each place further off
 BESIDE = 3  # lowest places taken from beside one that is further off
-MOST_LEAVES = 60  # from under one place or one step further off; Peru's largest province has 43 districts
+MOST_LEAVES = 60  # from under one place, or by the narrowest block from one step further off; Peru's largest province
+# has 43 districts
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,11 +104,11 @@ def leaves_around(lattice: Lattice, place: int, top: int, far: int, also: Sequen
 
     `also` are lowest places further off, each with the largest beside it.
     """
-    chosen = [_largest(lattice, place, MOST_LEAVES)]
+    chosen = [_largest(lattice, place, max(MOST_LEAVES, far))]
     path = lattice.path(place)
     for here, above in pairwise(path[: path.index(top) + 1]):
         others = [other for other in lattice.children[above].tolist() if other != here]
-        each = min(far, max(MOST_LEAVES // max(len(others), 1), 1))
+        each = min(far, max(MOST_LEAVES * far // NEAR // max(len(others), 1), 1))
         chosen += [_largest(lattice, other, each) for other in others]
     for leaf in also:
         chosen += [np.array([leaf]), _largest(lattice, int(lattice.parent[lattice.lowest[leaf]]), BESIDE)]
@@ -183,6 +186,7 @@ class Prover:
         can_rise = (np.asarray(empty.sum(axis=0)).reshape(-1) == 0) & here.open
         self.rising, self.falling = np.flatnonzero(can_rise), np.flatnonzero(here.counts > 0)
         self.columns = len(self.rising) + len(self.falling)
+        self.upper = np.append(np.full(len(self.rising), highspy.kHighsInf), here.counts[self.falling])
         self.row = here.matrix.shape[0]
         self._last = np.zeros(self.columns, dtype=np.int64)
         self._wished = (-1, -1)
@@ -198,19 +202,43 @@ class Prover:
         first = max(self._drawn, 0)  # what led to a whole corner last is at hand, and may again
         for draw in range(first, first + DRAWS):
             self._draw(draw % DRAWS)
-            self.highs.run()
-            if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            found = self._solved()
+            if found is None:
                 return None
-            found = np.array(self.highs.getSolution().col_value)
-            whole = np.round(found)
-            if np.abs(found - whole).max(initial=0.0) > WHOLE:
+            whole = self._dive(found)
+            if whole is None:
                 continue
-            change = self._change(whole.astype(np.int64))
+            change = self._change(whole)
             places, values = change.margins(self.lattice)
             reached = values[places == place, cell].tolist()
             if reached == [wanted] and agrees(self.lattice, self.marks, places, values):
                 return change
         return None
+
+    def _solved(self) -> Floats | None:
+        self.highs.run()
+        if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
+        return np.array(self.highs.getSolution().col_value)
+
+    def _dive(self, found: Floats) -> Ints | None:
+        """A whole corner near one that is not: one count after the other is held at a whole number; None if none is."""
+        held: list[int] = []
+        at: Floats | None = found
+        while at is not None and len(held) <= DIVES:
+            apart = np.abs(at - np.round(at))
+            if apart.max(initial=0.0) <= WHOLE:
+                break
+            column = int(apart.argmax())
+            value = float(np.ceil(at[column]))
+            self.highs.changeColBounds(column, value, value)
+            held.append(column)
+            at = self._solved()
+        else:
+            at = None
+        for column in held:
+            self.highs.changeColBounds(column, 0.0, float(self.upper[column]))
+        return None if at is None else np.round(at).astype(np.int64)
 
     def _change(self, found: Ints) -> Change:
         flat = np.zeros(len(self.here.counts), dtype=np.int64)
@@ -223,7 +251,7 @@ class Prover:
     def _draw(self, draw: int) -> None:
         """Costs spread widely, so that the cheapest change is one chain of exchanges and not a mean of several."""
         if draw != self._drawn:
-            cost = 1 + 100 * np.random.default_rng(draw).random(self.columns) ** 8
+            cost = 1 + 1000 * np.random.default_rng(draw).random(self.columns) ** 16
             self.highs.changeColsCost(self.columns, np.arange(self.columns, dtype=np.int32), cost)
             self.highs.clearSolver()
             self._drawn = draw
@@ -242,9 +270,8 @@ class Prover:
         sides = sparse.hstack([self.here.matrix[:, self.rising], -self.here.matrix[:, self.falling]])
         wish = sparse.csr_array((1, self.columns), dtype=np.int64)
         matrix = sparse.csc_array(sparse.vstack([sides, wish]), dtype=np.float64)
-        upper = np.concatenate([np.full(len(self.rising), inf), self.here.counts[self.falling].astype(np.float64)])
         low, high = (self.here.low.astype(np.float64), self.here.high.astype(np.float64))
-        highs = solver(matrix, np.append(low, -inf), np.append(high, inf), upper)
+        highs = solver(matrix, np.append(low, -inf), np.append(high, inf), self.upper)
         highs.setOptionValue("simplex_scale_strategy", 0)  # whole numbers, nearly all of them one
         highs.setOptionValue("dual_simplex_cost_perturbation_multiplier", 0.0)  # the costs are drawn already
         return highs

@@ -154,6 +154,11 @@ class Crossing:
         spare = self.values - region.floor
         own = self._by_zone(leaving, coming, self.here).sum(axis=0)  # (alternatives, rests)
         own = np.minimum(own, spare[self.here][corners[:, losing]].min(axis=1)[:, None])
+        some = np.any(own > 0, axis=1)  # the siblings are not asked for what the place itself can't give
+        if not some.any():
+            return None
+        own, leaving, coming = own[some], leaving[some], coming[some]
+        alternatives, corners = alternatives[some], corners[some]
         far = np.minimum(self._by_place(coming, leaving), spare[:, corners[:, winning]].min(axis=2)[:, :, None])
         far = np.where((allowed[:, alternatives] & mates[:, None])[:, :, None], far, 0)
         units = np.minimum(own, far.sum(axis=0))

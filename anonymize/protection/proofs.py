@@ -2,34 +2,46 @@
 
 Proofs only add up: a table that agrees with the marks agrees with any marks that hide more. So a table found for one
 cell is noted for all cells whose values it shows to be possible, and kept for the next attempt at a smaller design.
+
+When more becomes known (`Proofs.learn`), a proof can fail only where it changes something below a place at which that
+is known. What exchanges among the places under one place find leaves all of its own cells as they are, and everything
+outside of it: so of each cell the level of that place is kept, and what lies elsewhere stays proven.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anonymize.policy import Policy
-from anonymize.protection.blocks import MOST_LEAVES, Change, Prover, agrees, block, holders
+from anonymize.protection.blocks import MOST_LEAVES, NEAR, Change, Prover, agrees, block, holders
 from anonymize.protection.crossing import Crossing, Region
 from anonymize.protection.design import Design, dominance
 from anonymize.protection.lattice import Flags, Ints, Lattice
-from anonymize.protection.moves import Swaps
+from anonymize.protection.moves import Move, Swaps
 from anonymize.protection.screen import screen
 from anonymize.protection.siblings import bare, reach
 from anonymize.protection.walk import Ground, Types, Walk
 from anonymize.tables import Mark
 
-FAR = (2, 8)  # lowest places that a block takes from each place further off; more only if these do not do
+FAR = (NEAR, 8)  # lowest places that a block takes from each place further off; more only if these do not do
 MOST_HOLDERS = 12  # lowest places of a cell's persons that a block is laid around
 MOST_STARTS = 3  # tables that a walk may begin at, besides the true one
 MOST_VALUES = 60  # what is open of a cell is one bit per value; above any threshold
 
 
-Saved = tuple[Flags, Ints, dict[int, list[tuple[Ints, Change]]]]  # what was proven at some moment
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """A possible table, for walks to begin at."""
+
+    table: Change
+    within: int  # see `Proofs.within`
+
+
+Saved = tuple[Flags, Ints, Ints, dict[int, list[tuple[Ints, Start]]]]  # what was proven at some moment
 
 
 def at_risk(values: Ints, threshold: int) -> Flags:
@@ -78,6 +90,7 @@ class Found:
 
     proven: Flags
     open_values: Ints
+    within: Ints
     tables: list[Change]
 
 
@@ -93,6 +106,8 @@ class Proofs:
     needed: Flags = field(init=False)
     proven: Flags = field(init=False)
     open_values: Ints = field(init=False)  # (places, cells) bit n: that the cell may be n is still to be proven
+    within: Ints = field(init=False)  # (places, cells) level of the place above a cell under which all lies that its
+    # proof changes, -1 where it changes even the root; deeper than all places where nothing is proven yet
     provers: dict[tuple[int, int, int, tuple[int, ...]], Prover] = field(
         default_factory=dict
     )  # by block; of the marks as they are
@@ -101,17 +116,14 @@ class Proofs:
     lifted: set[tuple[int, int]] = field(default_factory=set)  # cells for which a walk was kept, or tried in vain
     spread: set[tuple[int, int]] = field(default_factory=set)  # tables in `raised`, by place and number, that were
     filled: set[int] = field(default_factory=set)  # lowest places that were let grow, or tried in vain
-    raised: dict[int, list[tuple[Ints, Change]]] = field(
-        default_factory=dict
-    )  # by place: its cells in a possible table
+    raised: dict[int, list[tuple[Ints, Start]]] = field(default_factory=dict)  # by place: its cells in a possible table
+    looked: bool = False  # whether the tables of earlier attempts were noted
 
     def __post_init__(self) -> None:
-        up, down = self.needs.up, self.needs.down
-        value = np.minimum(self.lattice.values, MOST_VALUES)
-        self.needed = (up > 0) | (down > 0)
-        self.proven = np.zeros(up.shape, dtype=np.bool_)
-        reach = (np.int64(2) << np.minimum(value + up, MOST_VALUES)) - (np.int64(1) << np.maximum(value - down, 0))
-        self.open_values = np.where(up > 0, reach & ~(np.int64(1) << value), 0)
+        self.needed = (self.needs.up > 0) | (self.needs.down > 0)
+        self.proven = np.zeros(self.needed.shape, dtype=np.bool_)
+        self.open_values = self._all_open()
+        self.within = np.full(self.needed.shape, self._levels)
 
     @classmethod
     def of(cls, lattice: Lattice, needs: Needs, tables: list[Change]) -> Proofs:
@@ -121,22 +133,70 @@ class Proofs:
     def saved(self) -> Saved:
         """What is proven so far, to come back to."""
         raised = {place: list(tables) for place, tables in self.raised.items()}
-        return self.proven.copy(), self.open_values.copy(), raised
+        return self.proven.copy(), self.open_values.copy(), self.within.copy(), raised
 
     def come_back(self, saved: Saved) -> None:
         """Take back what was proven since."""
-        self.proven, self.open_values, self.raised = saved
+        self.proven, self.open_values, self.within, self.raised = saved
         self.spread.clear()
         self.forget()
 
     def look_around(self, marks: NDArray[np.uint8]) -> None:
         """Prove what can be proven for all cells at once: by tables of earlier attempts, and by exchanges."""
-        for table in self.tables:
-            if agrees(self.lattice, marks, *table.margins(self.lattice)):
-                self._note(table)
-        self.proven |= screen(self.lattice, marks, self.needs.up, self.needs.down)
+        if not self.looked:
+            self.looked = True
+            self._note_again(marks)
+        left = self.unproven(marks)
+        cleared, within = screen(
+            self.lattice, marks, np.where(left, self.needs.up, 0), np.where(left, self.needs.down, 0)
+        )
+        self.proven |= cleared
+        np.minimum(self.within, within, out=self.within, where=cleared)
         for place in np.flatnonzero(bare(self.lattice, marks)).tolist():
-            self._note_reach(place, self._counts(place, None), true=True)
+            self._note_reach(place, self._counts(place, None))
+
+    def learn(self, large: Flags, marks: NDArray[np.uint8]) -> None:
+        """Let everybody know of more cells that they are large: what hangs on these is to be proven anew."""
+        new: Flags = np.any(large & ~self.lattice.large, axis=1)
+        above: Flags = ~self.lattice.none_below(new)
+        lost = self._touched(above)
+        self.lattice = replace(self.lattice, large=large)
+        self.types, self.swaps = Types(self.lattice), Swaps(self.lattice)
+        self.proven &= ~lost
+        self.open_values = np.where(lost, self._all_open(), self.open_values)
+        self.within[lost] = self._levels
+        self.raised.clear()
+        self.spread.clear()
+        self.forget()
+        self._note_again(marks)
+
+    def _touched(self, above: Flags) -> Flags:
+        """(places, cells) whether what a cell's proof changes lies below one of some places (places,), or at the root.
+
+        Asked is the place that all of it lies under: whether it is one of those.
+        """
+        lattice = self.lattice
+        touched = np.zeros((len(above), self._levels + 2), dtype=np.bool_)  # by level; none; the root itself, at -1
+        touched[:, -1] = True
+        here = np.arange(len(above))
+        for level in range(self._levels - 1, -1, -1):
+            deeper = lattice.level[here] > level
+            here[deeper] = lattice.parent[here[deeper]]
+            there = lattice.level[here] == level
+            touched[there, level] = above[here[there]]
+        return np.take_along_axis(touched, self.within, axis=1)
+
+    @property
+    def _levels(self) -> int:
+        return int(self.lattice.level.max()) + 1
+
+    def _all_open(self) -> Ints:
+        """What is open of each cell while nothing is proven, see `open_values`."""
+        up, down = self.needs.up, self.needs.down
+        value = np.minimum(self.lattice.values, MOST_VALUES)
+        reach = (np.int64(2) << np.minimum(value + up, MOST_VALUES)) - (np.int64(1) << np.maximum(value - down, 0))
+        open_values: Ints = np.where(up > 0, reach & ~(np.int64(1) << value), 0)
+        return open_values
 
     def unproven(self, marks: NDArray[np.uint8]) -> Flags:
         """Cells that nobody sees, and that have a need without a proof."""
@@ -155,7 +215,7 @@ class Proofs:
         inside[top + 1 : lattice.end[top]] = True
         for level in np.unique(lattice.level[inside]).tolist():
             self.prove_all(marks, inside & (lattice.level == level))
-        found = Found(self.proven, self.open_values, self.tables[many:])
+        found = Found(self.proven, self.open_values, self.within, self.tables[many:])
         self.come_back(before)
         del self.tables[many:]
         return found
@@ -164,6 +224,7 @@ class Proofs:
         """Add what was proven in a branch."""
         self.proven |= found.proven
         self.open_values &= found.open_values
+        np.minimum(self.within, found.within, out=self.within)
         self.tables += found.tables
         for table in found.tables:
             self._keep(table)
@@ -182,16 +243,20 @@ class Proofs:
                 if table is None:
                     break
                 self.tables.append(table)
-                self._note(table)
-                self._walk_back(place, cell, marks, table)
+                self._walk_back(place, cell, marks, self._note(table))
         return bool(self.proven[place, cell])
 
-    def _walk_back(self, place: int, cell: int, marks: NDArray[np.uint8], table: Change) -> None:
+    def prove_by(self, move: Move) -> None:
+        """Note what a move proves that changes nothing shown, and is enough for its cell."""
+        self.proven[move.place, move.cell] = True
+        self.within[move.place, move.cell] = self.lattice.level[move.pivot] - 1
+
+    def _walk_back(self, place: int, cell: int, marks: NDArray[np.uint8], start: Start) -> None:
         """Meet the values between a table's and the true one, by a walk from there: sooner than a table for each."""
         if place and not self.proven[place, cell]:
-            walk = self._begin(place, marks, table)
+            walk = self._begin(place, marks, start)
             walk.seek(cell, int(self.lattice.values[place, cell]))
-            self._note_walk(place, walk)
+            self._note_walk(place, walk, start)
 
     def around(self, place: int, cell: int) -> Iterator[tuple[int, int, int, tuple[int, ...]]]:
         """Blocks for a cell, as centre, top, how far, and lowest places further off; the narrowest first.
@@ -255,26 +320,30 @@ class Proofs:
         walk = Walk.begin(self._ground(place, marks), place)
         walk.seek(self.lattice.values.shape[1] - 1, int(self.lattice.values[place, -1] + self.needs.up[place, -1]))
         self._note_walk(place, walk)
-        self._note_reach(int(self.lattice.parent[place]), walk.counts, true=True)  # it left them where they are
+        self._note_reach(int(self.lattice.parent[place]), walk.counts)  # it left them where they are
 
     def _spread(self, place: int, cell: int) -> None:
         """Note what possible tables in which a place counts more in a cell allow its children, by exchanges."""
         for number in self._fuller(place, cell):
             if (place, number) not in self.spread:
                 self.spread.add((place, number))
-                self._note_reach(place, self._counts(place, self.raised[place][number][1]), true=False)
+                start = self.raised[place][number][1]
+                self._note_reach(place, self._counts(place, start), start)
 
-    def _counts(self, place: int, table: Change | None) -> Ints:
+    def _counts(self, place: int, start: Start | None) -> Ints:
         """Counts (lowest places under a place, types), true or of another possible table."""
         first, last = int(self.lattice.leaf_start[place]), int(self.lattice.leaf_end[place])
         counts = self.lattice.inner[first:last].copy()
-        if table is not None:
-            inside = (table.leaves >= first) & (table.leaves < last)
-            counts[table.leaves[inside] - first] += table.counts[inside]
+        if start is not None:
+            inside = (start.table.leaves >= first) & (start.table.leaves < last)
+            counts[start.table.leaves[inside] - first] += start.table.counts[inside]
         return counts
 
-    def _note_reach(self, place: int, counts: Ints, true: bool) -> None:
-        """Note what cells of a place's children can be by exchanges from possible counts of theirs, true or others."""
+    def _note_reach(self, place: int, counts: Ints, start: Start | None = None) -> None:
+        """Note what cells of a place's children can be by exchanges from possible counts of theirs.
+
+        From the true ones on, or from those of another table.
+        """
         lattice = self.lattice
         children = lattice.children[place]
         wanted = (self.needed[children] & ~self.proven[children]).any(axis=0)
@@ -282,27 +351,26 @@ class Proofs:
         if not len(parts):
             return
         here = slice(int(lattice.leaf_start[place]), int(lattice.leaf_end[place]))
-        staying = lattice.staying(int(lattice.level.max()), all_of_them=not true)[here]
-        low, high = reach(counts, staying, lattice.open[here], lattice.membership[parts])
-        self.open_values[np.ix_(children, parts)] &= ~_whole(low, high)
-        least = lattice.values[children].copy()
-        least[:, parts] = low
-        self._settle(children, least)
+        staying = lattice.staying(self._levels - 1, all_of_them=start is not None)[here]
+        low, high = lattice.values[children].copy(), lattice.values[children].copy()
+        low[:, parts], high[:, parts] = reach(counts, staying, lattice.open[here], lattice.membership[parts])
+        self._met(children, _whole(low, high), low, _within(int(lattice.level[place]), start))
 
     def _walk_from(
-        self, place: int, cell: int, goals: tuple[int, ...], marks: NDArray[np.uint8], start: Change | None
+        self, place: int, cell: int, goals: tuple[int, ...], marks: NDArray[np.uint8], start: Start | None
     ) -> None:
         for goal in goals:
             if goal != self.lattice.values[place, cell] and not self.proven[place, cell]:
                 walk = self._begin(place, marks, start)
                 walk.seek(cell, goal)
-                self._note_walk(place, walk)
+                self._note_walk(place, walk, start)
 
-    def _begin(self, place: int, marks: NDArray[np.uint8], start: Change | None) -> Walk | Crossing:
+    def _begin(self, place: int, marks: NDArray[np.uint8], start: Start | None) -> Walk | Crossing:
+        table = start.table if start else None
         ground = self._ground(place, marks)
         if ground.able[np.searchsorted(ground.places, place)]:
-            return Walk.begin(ground, place, start)
-        return Crossing.begin(self._region(place, marks), place, start)
+            return Walk.begin(ground, place, table)
+        return Crossing.begin(self._region(place, marks), place, table)
 
     def _lift(self, place: int, cell: int, value: int, marks: NDArray[np.uint8]) -> None:
         """Keep a possible table in which a place counts at least a value in a cell, if a walk finds one."""
@@ -314,12 +382,15 @@ class Proofs:
         self._note_walk(place, walk)
         self._keep(walk.table())
 
-    def _note_walk(self, place: int, walk: Walk | Crossing) -> None:
-        """Note what a walk proves of the cells of its place: every whole value that each of them met."""
-        self.open_values[place] &= ~_whole(walk.low, walk.high)
-        self._settle(np.array([place]), walk.low[None])
+    def _note_walk(self, place: int, walk: Walk | Crossing, start: Start | None = None) -> None:
+        """Note what a walk proves of the cells of its place: every whole value that each of them met.
 
-    def _starts(self, place: int, cell: int) -> list[Change]:
+        From the true table on, or from another one.
+        """
+        within = _within(int(self.lattice.level[place]) - 1, start)
+        self._met(np.array([place]), _whole(walk.low, walk.high)[None], walk.low[None], within)
+
+    def _starts(self, place: int, cell: int) -> list[Start]:
         """Possible tables in which the place above counts more in a cell, the most first."""
         above = int(self.lattice.parent[place])
         return [self.raised[above][number][1] for number in self._fuller(above, cell)]
@@ -374,28 +445,53 @@ class Proofs:
         values = [one for one in range(low, high + 1) if self.open_values[place, cell] >> one & 1]
         return values[-1] if values[-1] > value else values[0]
 
-    def _note(self, table: Change) -> None:
+    def _note_again(self, marks: NDArray[np.uint8]) -> None:
+        """Note what the tables so far prove, those of them that agree with what is known."""
+        for table in self.tables:
+            if agrees(self.lattice, marks, *table.margins(self.lattice)):
+                self._note(table)
+
+    def _note(self, table: Change) -> Start:
         """Note what a possible table proves, of whatever cell."""
-        places, values = self._keep(table)
-        still = self.open_values[places]
-        seen = (still > 0) & (values < MOST_VALUES)
-        still[seen] &= ~(np.int64(1) << values[seen])
+        places, values, start = self._keep(table)
+        bits = np.where(values < MOST_VALUES, np.int64(1) << np.minimum(values, MOST_VALUES), 0)
+        self._met(places, bits, values, start.within)
+        return start
+
+    def _met(self, places: Ints, bits: Ints, least: Ints, within: int) -> None:
+        """Strike off values that cells (places, cells) have met, and cells of which no value is left to prove.
+
+        `bits` are those values, `least` the lowest; `within` is the level of the place under which the changes lie.
+        """
+        before, needed = self.open_values[places], self.needed[places] & ~self.proven[places]
+        still = before & ~bits
+        settled = needed & self._settled(places, still, least)
+        helped = settled | (needed & (still != before))
+        self.within[places] = np.where(helped, np.minimum(self.within[places], within), self.within[places])
         self.open_values[places] = still
-        self._settle(places, values)
+        self.proven[places] |= settled
 
-    def _settle(self, places: Ints, least: Ints) -> None:
-        """Strike off cells (places, cells) of which no value is left to prove; `least` is what they have just met."""
+    def _settled(self, places: Ints, still: Ints, least: Ints) -> Flags:
+        """(places, cells) whether nothing is left to prove where `still` values are open and `least` was met."""
         low_enough = least <= self.lattice.values[places] - self.needs.down[places]
-        settled = np.where(self.needs.up[places] > 0, self.open_values[places] == 0, low_enough)
-        self.proven[places] |= settled & self.needed[places]
+        flags: Flags = np.where(self.needs.up[places] > 0, still == 0, low_enough)
+        return flags
 
-    def _keep(self, table: Change) -> tuple[Ints, Ints]:
-        """Keep a possible table for walks to begin at; its margins."""
-        places, values = table.margins(self.lattice)
+    def _keep(self, table: Change) -> tuple[Ints, Ints, Start]:
+        """Keep a possible table for walks to begin at; with its margins."""
+        lattice = self.lattice
+        places, values = table.margins(lattice)
+        differ = places[(values != lattice.values[places]).any(axis=1)]
+        start = Start(table, int(lattice.level[differ].min(initial=self._levels)) - 1)
         for place, here in zip(places.tolist(), values, strict=True):
-            if not self.lattice.is_lowest(place):
-                self.raised.setdefault(place, []).append((here, table))
-        return places, values
+            if not lattice.is_lowest(place):
+                self.raised.setdefault(place, []).append((here, start))
+        return places, values, start
+
+
+def _within(level: int, start: Start | None) -> int:
+    """The level of the place under which exchanges lie, and the table they begin at."""
+    return level if start is None else min(level, start.within)
 
 
 def _whole(low: Ints, high: Ints) -> Ints:

@@ -127,10 +127,14 @@ def others(lattice: Lattice, units: Ints, usable: Flags) -> Ints:
     return out
 
 
-def screen(lattice: Lattice, marks: NDArray[np.uint8], need_up: Ints, need_down: Ints) -> Flags:
-    """Which of the unshown cells with a need (places, cells) are cleared by moves that change nothing shown."""
+def screen(lattice: Lattice, marks: NDArray[np.uint8], need_up: Ints, need_down: Ints) -> tuple[Flags, Ints]:
+    """Which of the unshown cells with a need (places, cells) are cleared by moves that change nothing shown.
+
+    And within what: the level of the place under which all of these moves lie, -1 for the root's own.
+    """
     wanted = (marks >= Mark.BELOW) & ((need_up > 0) | (need_down > 0))
     up, down = np.zeros_like(need_up), np.zeros_like(need_down)
+    within = np.full(wanted.shape, int(lattice.level.max()))
     for cross in range(1 << len(lattice.sizes)):
         box = boxes(lattice, cross)
         finer = [mask for mask in np.unique(lattice.axes).tolist() if mask & cross == cross]
@@ -138,13 +142,15 @@ def screen(lattice: Lattice, marks: NDArray[np.uint8], need_up: Ints, need_down:
             continue
         have: Room | None = None
         for level in range(int(lattice.level.max()), -1, -1):
+            still: Flags = np.any(wanted & ((up < need_up) | (down < need_down)), axis=1)
+            places, pivots = _with_pivots(lattice, level, still)
+            if not len(places):
+                continue
             if have is None or lattice.large.any():  # who may be taken away hangs on the level only then
                 have = room(lattice, box, marks, level)
                 far = _Far.of(lattice, have)
             if not have.free.any():
                 break
-            still: Flags = np.any(wanted & ((up < need_up) | (down < need_down)), axis=1)
-            places, pivots = _with_pivots(lattice, level, still)
             open_here = have.free[pivots].any(axis=1)
             places, pivots = places[open_here], pivots[open_here]
             if not len(places):
@@ -155,9 +161,14 @@ def screen(lattice: Lattice, marks: NDArray[np.uint8], need_up: Ints, need_down:
             loss = _Way.of(
                 have.even[places], far.odd[pivots], far.odd_many[pivots], have.free[pivots], have.give_even[pivots]
             )
+            before = up[places], down[places]
             for mask in finer:
                 _best(lattice, box, mask, places, gain, loss, up, down)
-    return wanted & (up >= need_up) & (down >= need_down)
+            helped = (before[0] < np.minimum(up[places], need_up[places])) | (
+                before[1] < np.minimum(down[places], need_down[places])
+            )
+            within[places] = np.where(helped, np.minimum(within[places], level - 1), within[places])
+    return wanted & (up >= need_up) & (down >= need_down), within
 
 
 @dataclass(frozen=True, slots=True, eq=False)

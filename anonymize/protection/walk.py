@@ -214,7 +214,7 @@ class Walk:
             first, last = int(lattice.leaf_start[place]), int(lattice.leaf_end[place])
             if differ.any():
                 leaves.append(np.arange(first, last))
-                counts.append(_spread(lattice.inner[first:last], differ))
+                counts.append(spread(lattice.inner[first:last], differ))
         if not leaves:
             return Change(np.empty(0, dtype=np.int64), np.empty((0, true.shape[1]), dtype=np.int64))
         return Change(np.concatenate(leaves), np.concatenate(counts))
@@ -369,16 +369,21 @@ def _has(index: Ints, types: Flags) -> Flags:
     return has
 
 
-def _spread(counts: Ints, differ: Ints) -> Ints:
-    """Changes (lowest places, types) that sum to a place's; each lowest place keeps its total where the place does."""
+def spread(counts: Ints, differ: Ints) -> Ints:
+    """Changes (lowest places, types) that sum to a place's; each lowest place keeps its total where the place does.
+
+    Who comes without anybody's leaving comes to the largest of them.
+    """
     if len(counts) == 1:
         return differ[None, :]
     change = np.zeros_like(counts)
     coming = np.repeat(np.flatnonzero(differ > 0), differ[differ > 0])
     for kind in np.flatnonzero(differ < 0).tolist():
-        left = int(-differ[kind])
-        share = dealt(left, counts[:, kind])
+        share = dealt(int(-differ[kind]), counts[:, kind])
         change[:, kind] -= share
-        np.add.at(change, (np.repeat(np.arange(len(counts)), share), coming[:left]), 1)
-        coming = coming[left:]
+        seats = np.repeat(np.arange(len(counts)), share)
+        filled = min(len(seats), len(coming))
+        np.add.at(change, (seats[:filled], coming[:filled]), 1)
+        coming = coming[filled:]
+    change[counts.sum(axis=1).argmax()] += np.bincount(coming, minlength=counts.shape[1])
     return change

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import anonymize.verify
-from anonymize.certificate import Certificate, certify, check
+from anonymize.certificate import Certificate, Witnesses, certify, check
 from anonymize.policy import Policy
 from anonymize.protect import protect
+from anonymize.protection.proofs import Proofs
 from anonymize.tables import CellRef, Cells, Dimension, Mark, Places, SafeCells
 from tests.anonymize import trees
 
@@ -63,6 +64,18 @@ def test_a_certificate_is_found_for_whatever_is_protected_and_lists_no_cell_at_r
     values = cells.with_margins()
     for ref in certificate.large:
         assert values[at(cells, ref)] >= 5
+
+
+def test_a_list_that_contradicts_what_is_shown_is_searched_for_once_more_far_and_wide(monkeypatch: pytest.MonkeyPatch):
+    """With no search at first, every withheld cell comes on the list, and that can't be."""
+    cells = country(3)
+    safe = protect(cells, Policy(5, (2, 2, 1)))
+    monkeypatch.setattr(Witnesses, "_walk", lambda *_: False)
+    monkeypatch.setattr(Proofs, "around", lambda *_: iter(()))
+    certificate = certify(safe)
+    assert check(safe, certificate).problems == ()
+    values = cells.with_margins()
+    assert all(values[at(cells, ref)] >= 5 for ref in certificate.large)
 
 
 def at(cells: Cells, ref: CellRef) -> tuple[int, ...]:

@@ -36,7 +36,7 @@ def can_be(lattice: Lattice, marks: np.ndarray, place: int, cell: int, value: in
     unit = np.eye(cells.counts.size, dtype=np.int64).reshape(-1, *cells.counts.shape)
     margins = np.stack([add_margins(one, cells.places, cells.dimensions) for one in unit])
     sums = margins[:, lattice.order].reshape(len(unit), *lattice.values.shape).transpose(1, 2, 0)
-    told = marks <= Mark.WITHHELD
+    told = (marks == Mark.SHOWN) | lattice.bound(marks)
     low = np.where(marks == Mark.SHOWN, lattice.values, lattice.least)[told]
     high = np.where(marks == Mark.SHOWN, lattice.values, np.inf)[told]
     rows = LinearConstraint(np.vstack([sums[told], sums[place, cell]]), np.append(low, value), np.append(high, value))
@@ -114,7 +114,7 @@ def test_what_is_cleared_at_once_can_go_as_far_as_it_has_to(made, by, draw):
     lattice, marks = made
     far = np.full_like(lattice.values, abs(by))
     needs = (far, 0 * far) if by > 0 else (0 * far, np.where(lattice.values >= -by, far, 0))
-    cleared = np.argwhere(screen(lattice, marks, *needs)).tolist()
+    cleared = np.argwhere(screen(lattice, marks, *needs)[0]).tolist()
     for place, cell in draw.sample(cleared, min(6, len(cleared))):
         assert can_be(lattice, marks, place, cell, int(lattice.values[place, cell]) + by)
 
@@ -124,7 +124,7 @@ def test_nothing_is_cleared_by_an_exchange_with_another_group_that_is_shown():
     age = Dimension("edad", ("0_5", "6_17", "18_mas"), ("primera", "otra"), (3, 4, 4, 5, 5))
     lattice = Lattice.of(Cells(Places.of(PATHS, LEVELS), (age,), np.arange(5, 17).reshape(4, 3)))
     marks = careless(lattice, Policy(4, (1, 1, 1)), shallow=True)
-    cleared = screen(lattice, marks, np.ones_like(lattice.values), np.zeros_like(lattice.values))
+    cleared, _ = screen(lattice, marks, np.ones_like(lattice.values), np.zeros_like(lattice.values))
     assert cleared[1:, :3].tolist() == [[False, True, True]] * 6
 
 

@@ -14,7 +14,7 @@ from anonymize.protection.blocks import agrees
 from anonymize.protection.crossing import Crossing, Region
 from anonymize.protection.lattice import Lattice
 from anonymize.protection.moves import Swaps
-from anonymize.protection.walk import Ground, Types, Walk, only_totals
+from anonymize.protection.walk import Ground, Types, Walk, only_totals, spread
 from anonymize.tables import Cells, Dimension, Places
 
 LEVELS = ("nacion", "departamento", "provincia", "distrito")
@@ -127,3 +127,14 @@ def test_an_attack_finds_nothing_where_a_district_shows_one_cross(mean: float, d
     cells, policy = country(11, mean, dimensions), Policy(5, (3, 3, 2, 1), dominance=2.0)
     safe = protect(cells, policy)
     assert attack(Published.of(safe), cells, policy.threshold) == ()
+
+
+def test_a_walk_that_brings_or_takes_persons_ends_in_a_table_that_does():
+    """As one does that begins at a table in which a place counts more, or fewer, altogether."""
+    counts = np.array([[3, 0, 4], [1, 2, 0], [6, 1, 1]])
+    for differ in ([2, -1, 0], [-3, 1, 0], [0, 0, 2], [-4, 0, -5], [1, -2, 1]):
+        change = spread(counts, np.array(differ))
+        assert change.sum(axis=0).tolist() == differ
+        assert (counts + change >= 0).all()
+        if not sum(differ):
+            assert (change.sum(axis=1) == 0).all()
