@@ -17,16 +17,16 @@ def prepared(
     matrix: sparse.csc_array, low: Floats, high: Floats, upper: Floats, cost: Floats, iterations: int
 ) -> highspy.Highs:
     """A program min cost x, low <= matrix x <= high, 0 <= x <= upper, stopped by iterations and never by the clock."""
-    lp = highspy.HighsLp()
-    lp.num_row_, lp.num_col_ = matrix.shape
-    lp.col_cost_, lp.col_lower_, lp.col_upper_ = cost, np.zeros(matrix.shape[1]), upper
-    lp.row_lower_, lp.row_upper_ = low, high
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.silent()
     solver.setOptionValue("threads", 1)
     solver.setOptionValue("presolve", "off")
     solver.setOptionValue("simplex_iteration_limit", iterations)
-    solver.passModel(lp)
+    rows, columns = matrix.shape
+    bounds = (np.zeros(columns), upper, low, high)
+    whole = np.zeros(columns, dtype=np.int32)  # none has to be
+    # as arrays: a HighsLp's fields are copied number by number, which takes longer than many a program
+    by_column, least = int(highspy.MatrixFormat.kColwise), int(highspy.ObjSense.kMinimize)
+    sizes = (columns, rows, matrix.nnz, by_column, least, 0.0)
+    solver.passModel(*sizes, cost, *bounds, matrix.indptr, matrix.indices, matrix.data, whole)
     return solver
