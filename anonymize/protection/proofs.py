@@ -29,6 +29,7 @@ from anonymize.tables import Mark
 
 FAR = (NEAR, 8)  # lowest places that a block takes from each place further off; more only if these do not do
 MOST_HOLDERS = 12  # lowest places of a cell's persons that a block is laid around
+MOST_PROVERS = 100  # programs of blocks that are kept at a time, of a megabyte or more
 MOST_STARTS = 3  # tables that a walk may begin at, besides the true one
 MOST_VALUES = 60  # what is open of a cell is one bit per value; above any threshold
 
@@ -432,6 +433,8 @@ class Proofs:
 
     def _prover(self, of: tuple[int, int, int, tuple[int, ...]], marks: NDArray[np.uint8]) -> Prover:
         if of not in self.provers:
+            if len(self.provers) == MOST_PROVERS:
+                self.provers.clear()  # cells of one place come one after the other
             centre, top, far, also = of
             self.provers[of] = Prover(block(self.lattice, centre, top, far, marks, also), marks)
         return self.provers[of]

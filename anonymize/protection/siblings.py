@@ -44,7 +44,7 @@ def gained(counts: Ints, may_come: Ints, inside: Flags) -> Ints:
     cell, coming = np.nonzero(inside)
     both = may_come.T @ counts  # (s, t) persons of t at places where s may come
     units = np.zeros((len(counts), len(cell)), dtype=np.int64)
-    for leaving in range(counts.shape[1]):
+    for leaving in np.flatnonzero(counts.any(axis=0)).tolist():
         back = both[leaving, coming] - may_come[:, leaving, None] * counts[:, coming]
         more = np.minimum(counts[:, leaving, None], np.maximum(back - units, 0))
         units += more * ~inside[cell, leaving]
@@ -59,7 +59,7 @@ def lost(counts: Ints, may_come: Ints, inside: Flags) -> Ints:
     both = may_come.T @ counts  # (t, s) persons of s at places where t may come
     back = may_come @ (both[leaving] * ~inside[cell]).T - may_come[:, leaving] * (counts @ ~inside.T)[:, cell]
     units = np.zeros((len(counts), len(inside)), dtype=np.int64)
-    for kind in range(counts.shape[1]):
+    for kind in np.flatnonzero(counts.any(axis=0)).tolist():
         here = leaving == kind
         at = cell[here]
         units[:, at] += np.minimum(counts[:, kind, None], np.maximum(back[:, here] - units[:, at], 0))

@@ -298,7 +298,7 @@ class Walk:
     def _change(self, leaving: Ints, coming: Ints, wanted: int) -> int:
         """Persons of one type become another, as many as fit of the pair of types of which most fit."""
         ground = self.ground
-        old, new = np.nonzero(ground.changes[self.here][np.ix_(leaving, coming)])
+        old, new = np.nonzero(ground.changes[self.here][leaving[:, None], coming])
         old, new = leaving[old], coming[new]
         there = self._movable[self.here, old] > 0
         old, new = old[there], new[there]
@@ -313,9 +313,9 @@ class Walk:
 
     def _spare(self, places: Ints, old: Ints, new: Ints) -> Ints:
         """(places, pairs) how many persons of an old type can become a new one before a cell marked c is empty."""
-        spare = self._movable[np.ix_(places, old)]
+        spare = self._movable[places[:, None], old]
         for axis, parting in enumerate(self.ground.types.parting):
-            at = np.ix_(places, parting[old, new])
+            at = places[:, None], parting[old, new]
             room = self.values[at] - self.ground.floor[at]
             spare = np.minimum(spare, np.where(self.ground.types.differ[old, new, axis], room, PLENTY))
         return spare
@@ -329,13 +329,13 @@ class Walk:
         if not len(mates):
             return 0
         if up:
-            room = np.minimum(self._movable[np.ix_(mates, inside)], (self.values - ground.floor)[mates, -1:])
+            room = np.minimum(self._movable[mates[:, None], inside], (self.values - ground.floor)[mates, -1:])
             room *= ground.may_come[self.here, inside]
             best = int(room.sum(axis=0).argmax())
             return self._exchange(
                 inside[:0], inside[best : best + 1], mates, room[:, best], min(int(room[:, best].sum()), wanted)
             )
-        takes = ground.may_come[np.ix_(mates, inside)]
+        takes = ground.may_come[mates[:, None], inside]
         spare = int((self.values - ground.floor)[self.here, -1])
         room = np.minimum(self._movable[self.here, inside], spare) * takes.any(axis=0)
         best = int(room.argmax())
@@ -351,8 +351,8 @@ class Walk:
         membership = self.ground.types.lattice.membership
         self.counts[self.here, leaving] -= units
         self.counts[self.here, coming] += units
-        self.counts[np.ix_(mates, leaving)] += share[:, None]
-        self.counts[np.ix_(mates, coming)] -= share[:, None]
+        self.counts[mates[:, None], leaving] += share[:, None]
+        self.counts[mates[:, None], coming] -= share[:, None]
         change = membership[:, coming].sum(axis=1) - membership[:, leaving].sum(axis=1)
         self.values[self.here] += units * change
         self.values[mates] -= share[:, None] * change[None, :]
