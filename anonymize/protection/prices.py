@@ -21,7 +21,7 @@ import numpy as np
 from anonymize.policy import Policy
 from anonymize.protection.lattice import Ints, Lattice
 
-UNIT = 256  # of a price; a secret factor is 1 to 2 of them: up to 5 withholds a tenth more, and hides no more
+UNIT = 256  # of a price; a secret factor is 1 to 2 of them; up to 5 withheld more, and hid no more
 SMALL = 8  # counts below it cost the same
 TOTAL_BITS = 22  # public weights are scaled down to a total of so many bits, so that no sum of prices is PLENTY
 
