@@ -189,7 +189,8 @@ def national(home: Path) -> tuple[list[Table], Callable[[Iterable[Table]], dict]
     todo = tasks(settings, counts, intakes, PERIOD, institution.gazetteer, key)
 
     def linked(tables: Iterable[Table]) -> dict:
-        made: dict[tuple[str, str], Any] = {(t.task.cube, t.task.programme): t for t in tables}
+        users = {cube.id for cube in settings.cubes if cube.counts == "users"}  # who is eligible is told of others
+        made: dict[tuple[str, str], Any] = {(t.task.cube, t.task.programme): t for t in tables if t.task.cube in users}
         shown = linkage.Shown.of(counts, made)
         began, cpu = time.perf_counter(), time.process_time()
         linkage.overlaps(settings, intakes, PERIOD, store, institution.gazetteer, shown, key)
