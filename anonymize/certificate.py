@@ -69,17 +69,17 @@ def certify(safe: SafeCells) -> Certificate:
             if base is None or _too_small(base, safe, large):
                 base = round_down(safe, _interior(system, safe, large), large)
         except Unprotectable:
-            if base is None or last is None:
+            if base is None:
                 raise
-            # the list is wrong, a search failed: once more for what it lacked before, far and wide
-            witnesses, before, lacking = last
-            witnesses.wide = wide = True
-            still = witnesses.search(lacking)
-            if (still == lacking).all():
-                # its owner, who knows the counts, sees which cells of the list are at risk
-                return Certificate(base, (), names_of(safe.places, safe.dimensions, large))
-            large, last = concluded(safe, before | still), None
-            continue
+            if last is not None:  # the list is wrong, a search failed: once more for what was lacking, far and wide
+                witnesses, before, lacking = last
+                witnesses.wide = wide = True
+                still = witnesses.search(lacking)
+                if (still != lacking).any():
+                    large, last = concluded(safe, before | still), None
+                    continue
+            # its owner, who knows the counts, sees which cells of the list are at risk
+            return Certificate(base, (), names_of(safe.places, safe.dimensions, large))
         witnesses = Witnesses.of_base(safe, base, large, wide)
         unproven = witnesses.search(withheld & ~large)
         if not unproven.any():

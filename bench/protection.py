@@ -29,7 +29,7 @@ import numpy as np
 from anonymize.attack import Published, attack
 from anonymize.certificate import Certificate, certify, check
 from anonymize.protect import facts, protect
-from anonymize.secure import secure
+from anonymize.secure import secure, unproven
 from anonymize.tables import Cells, Places, SafeCells
 from anonymize.workers import pool
 from bench.line import HERE, PERIOD, alone, keep, surroundings
@@ -80,6 +80,7 @@ def verified(table: Table) -> Table:
     assert table.safe is not None and table.certificate is not None
     problems = check(table.safe, table.certificate).problems
     assert not problems, f"{table.name}: {problems[0]}"
+    assert not unproven(table.task.table, table.safe, table.certificate), f"{table.name}: a cell at risk is on the list"
     return table
 
 
