@@ -8,7 +8,7 @@ from tests.anonymize.test_secure import POLICY, country
 
 
 def test_tables_come_back_in_order_each_with_its_proof_and_its_own_choice():
-    todo = [Task("cubo", f"programa{i}", country(5, 6.0), POLICY, bytes([i]) * 32) for i in range(6)]
+    todo = [Task("cubo", f"programa{i}", country(9, 6.0), POLICY, bytes([i]) * 32) for i in range(6)]
     done = list(protect_all(todo))
     assert [task.programme for task, _ in done] == [task.programme for task in todo]
     assert all(check(made.safe, made.certificate).problems == () for _, made in done)
