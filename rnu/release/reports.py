@@ -20,6 +20,7 @@ from rnu.release.model import Contents, ProgrammeTable, SourceQuality
 from rnu.settings import Cube, CubeLevel, LinkedCube
 
 Figure = int | str | None
+Rule = tuple[str, str, int]  # column, rule, rows that break it
 HIDDEN = "no se muestra"
 MONTHS = (
     *("enero", "febrero", "marzo", "abril", "mayo", "junio"),
@@ -64,7 +65,7 @@ def _source(source: SourceQuality, contents: Contents) -> dict[str, Any]:
         "duplicadas": coarse(source.duplicates, threshold),
         "filas_del_padron": coarse(source.roster_rows, threshold) if total_shown else HIDDEN,
     }
-    listed = [(column, rule, rows) for column, rule, rows in source.rules if rows >= threshold]
+    listed = told_rules(source.rules, source.set_aside, threshold)
     return {
         **head,
         "entregado": True,
@@ -78,6 +79,20 @@ def _source(source: SourceQuality, contents: Contents) -> dict[str, Any]:
         "reglas": [{"columna": column, "regla": rule, "filas": rows} for column, rule, rows in listed],
         "otras_reglas_con_pocas_filas": len(listed) < sum(rows > 0 for _, _, rows in source.rules),
     }
+
+
+def told_rules(rules: Sequence[Rule], set_aside: int, threshold: int) -> list[Rule]:
+    """The rules that are listed: those of few rows are not, nor what would tell by subtraction that these are few.
+
+    >>> told_rules([("dni", "forma", 40), ("sexo", "lista", 9), ("edad", "rango", 3)], 52, 5)
+    [('dni', 'forma', 40)]
+    >>> told_rules([("dni", "forma", 40), ("sexo", "lista", 9)], 49, 5)
+    [('dni', 'forma', 40), ('sexo', 'lista', 9)]
+    """
+    listed = [one for one in rules if one[2] >= threshold]
+    while listed and 0 < set_aside - sum(rows for _, _, rows in listed) < threshold:
+        listed.remove(min(listed, key=lambda one: one[2]))
+    return listed
 
 
 def coarse(count: int, threshold: int) -> Figure:
