@@ -33,10 +33,11 @@ from anonymize.attack.system import Published, System
 from anonymize.errors import Unprotectable
 from anonymize.protection import promise
 from anonymize.protection.blocks import Change, agrees
+from anonymize.protection.crossing import Crossing
 from anonymize.protection.lattice import Flags, Ints, Lattice
 from anonymize.protection.moves import Swaps
 from anonymize.protection.proofs import Needs, Proofs, Start
-from anonymize.protection.walk import Types
+from anonymize.protection.walk import Types, Walk
 from anonymize.tables import CellRef, Cells, Dimension, Mark, SafeCells, indices_of, names_of
 from anonymize.verify import ABSENT, BELOW, SHOWN, WITHHELD, Tree, Verdict, verify
 
@@ -344,6 +345,9 @@ class Witnesses(Proofs):
 
     def _at_once(self, place: int, cell: int, marks: NDArray[np.uint8]) -> None:
         """Nothing: what is noted here must come with its table."""
+
+    def _note_walk(self, place: int, walk: Walk | Crossing, start: Start | None = None) -> None:
+        """Nothing, as well."""
 
     def _use(self, table: Change) -> None:
         if agrees(self.lattice, self.marks, *table.margins(self.lattice)):

@@ -488,7 +488,7 @@ class Board:
         self.prices = self.lattice.sum_finer(np.where(self.marks == Mark.SHOWN, self.alone, 0))
 
     def _coarsen(self, place: int, cell: int) -> None:
-        """Drop the cross that stands in a cell's way. What is proven stays proven: less is shown."""
+        """Drop the cross that stands in a cell's way. What is proven stays proven: less is shown, no more known."""
         self.design = _coarser(self.lattice, self.design, place, cell)
         self.marks[~self.design.shows[:, self.lattice.cross]] = Mark.ABSENT
         for proofs in self.proofs:

@@ -16,7 +16,6 @@ Nothing hangs on time or chance; with a secret key the choice of what is withhel
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -25,9 +24,8 @@ import numpy as np
 from anonymize.errors import Unprotectable
 from anonymize.joint.search import Answer, Search
 from anonymize.joint.system import Flags, Floats, Ints, Joint, Marks, SafeJoint
+from anonymize.protection.prices import factors
 from anonymize.tables import Mark
-
-UNIT = 256  # of a price; a secret factor is 1 to 2 of them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,10 +58,7 @@ def protect(joint: Joint, exposed: Collection[int] = (), key: bytes = b"") -> tu
 
 def prices(joint: Joint, key: bytes) -> Floats:
     """(cells,) what withholding each costs: its persons and one more, times a factor of the key's, and all below it."""
-    persons = (joint.values + 1) * UNIT
-    if key:
-        drawn = np.frombuffer(hashlib.shake_256(b"rnu joint prices" + key).digest(len(persons)), dtype=np.uint8)
-        persons = (joint.values + 1) * (UNIT + drawn.astype(np.int64))
+    persons = (joint.values + 1) * factors(b"rnu joint prices", key, len(joint.values))
     out = persons.astype(float)
     for cell, above in enumerate(joint.above):
         for one in above:

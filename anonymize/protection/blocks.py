@@ -225,17 +225,15 @@ class Prover:
         """A whole corner near one that is not: one count after the other is held at a whole number; None if none is."""
         held: list[int] = []
         at: Floats | None = found
-        while at is not None and len(held) <= DIVES:
-            apart = np.abs(at - np.round(at))
-            if apart.max(initial=0.0) <= WHOLE:
+        while at is not None and (apart := np.abs(at - np.round(at))).max(initial=0.0) > WHOLE:
+            if len(held) == DIVES:
+                at = None
                 break
             column = int(apart.argmax())
             value = float(np.ceil(at[column]))
             self.highs.changeColBounds(column, value, value)
             held.append(column)
             at = self._solved()
-        else:
-            at = None
         for column in held:
             self.highs.changeColBounds(column, 0.0, float(self.upper[column]))
         return None if at is None else np.round(at).astype(np.int64)

@@ -34,10 +34,13 @@ def prices(lattice: Lattice, policy: Policy, key: bytes) -> Ints:
     """
     weights = magnitudes(lattice.values) if policy.weights is None else public(lattice, policy.weights)
     weights = np.where(lattice.values > 0, weights, 1)  # zeros are known; nothing is lost with them
-    if not key:
-        return weights * UNIT
-    drawn = np.frombuffer(hashlib.shake_256(b"rnu prices" + key).digest(weights.size), dtype=np.uint8)
-    return weights * (UNIT + drawn.reshape(weights.shape).astype(np.int64))
+    return weights * factors(b"rnu prices", key, weights.size).reshape(weights.shape)
+
+
+def factors(of: bytes, key: bytes, many: int) -> Ints:
+    """(many,) by what each price is multiplied: UNIT without a key, else up to twice that; `of` says for what."""
+    drawn = np.frombuffer(hashlib.shake_256(of + key).digest(many), dtype=np.uint8).astype(np.int64)
+    return UNIT + (drawn if key else np.zeros_like(drawn))
 
 
 def magnitudes(counts: Ints) -> Ints:

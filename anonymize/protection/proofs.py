@@ -1,11 +1,13 @@
 """What is proven of which cell: every value it must be able to have, by exchanges or whole tables.
 
-Proofs only add up: a table that agrees with the marks agrees with any marks that hide more. So a table found for one
-cell is noted for all cells whose values it shows to be possible, and kept for the next attempt at a smaller design.
+While nothing more becomes known, proofs only add up: a table that agrees with the marks agrees with any marks that hide
+more. So a table found for one cell is noted for all cells whose values it shows to be possible, and kept for the next
+attempt at a smaller design.
 
 When more becomes known (`Proofs.learn`), a proof can fail only where it changes something below a place at which that
 is known. What exchanges among the places under one place find leaves all of its own cells as they are, and everything
-outside of it: so of each cell the level of that place is kept, and what lies elsewhere stays proven.
+outside of it, so that a table may be cut down to what is under it: of each cell the level of that place is kept, and
+what lies elsewhere stays proven.
 """
 
 from __future__ import annotations
@@ -115,7 +117,7 @@ class Proofs:
     grounds: dict[int, Ground] = field(default_factory=dict)  # by parent; of the marks as they are
     regions: dict[int, Region] = field(default_factory=dict)
     lifted: set[tuple[int, int]] = field(default_factory=set)  # cells for which a walk was kept, or tried in vain
-    spread: set[tuple[int, int]] = field(default_factory=set)  # tables in `raised`, by place and number, that were
+    tried: set[tuple[int, int]] = field(default_factory=set)  # tables in `raised`, by place and number, that were
     filled: set[int] = field(default_factory=set)  # lowest places that were let grow, or tried in vain
     raised: dict[int, list[tuple[Ints, Start]]] = field(default_factory=dict)  # by place: its cells in a possible table
     looked: bool = False  # whether the tables of earlier attempts were noted
@@ -139,7 +141,7 @@ class Proofs:
     def come_back(self, saved: Saved) -> None:
         """Take back what was proven since."""
         self.proven, self.open_values, self.within, self.raised = saved
-        self.spread.clear()
+        self.tried.clear()
         self.forget()
 
     def look_around(self, marks: NDArray[np.uint8]) -> None:
@@ -167,8 +169,9 @@ class Proofs:
         self.open_values = np.where(lost, self._all_open(), self.open_values)
         self.within[lost] = self._levels
         self.raised.clear()
-        self.spread.clear()
+        self.tried.clear()
         self.forget()
+        self.looked = True
         self._note_again(marks)
 
     def _touched(self, above: Flags) -> Flags:
@@ -326,8 +329,8 @@ class Proofs:
     def _spread(self, place: int, cell: int) -> None:
         """Note what possible tables in which a place counts more in a cell allow its children, by exchanges."""
         for number in self._fuller(place, cell):
-            if (place, number) not in self.spread:
-                self.spread.add((place, number))
+            if (place, number) not in self.tried:
+                self.tried.add((place, number))
                 start = self.raised[place][number][1]
                 self._note_reach(place, self._counts(place, start), start)
 
