@@ -72,15 +72,11 @@ def certify(safe: SafeCells) -> Certificate:
         except Unprotectable:
             if base is None:
                 raise
-            if last is not None:  # the list is wrong, a search failed: once more for what was lacking, far and wide
-                witnesses, before, lacking = last
-                witnesses.wide = wide = True
-                still = witnesses.search(lacking)
-                if (still != lacking).any():
-                    large, last = concluded(safe, before | still), None
-                    continue
-            # its owner, who knows the counts, sees which cells of the list are at risk
-            return Certificate(base, (), names_of(safe.places, safe.dimensions, large))
+            shorter = _shorter(safe, *last) if last else None
+            if shorter is None:  # its owner, who knows the counts, sees which cells of the list are at risk
+                return Certificate(base, (), names_of(safe.places, safe.dimensions, large))
+            large, last, wide = shorter, None, True
+            continue
         witnesses = Witnesses.of_base(safe, base, large, wide)
         unproven = witnesses.search(withheld & ~large)
         if not unproven.any():
@@ -88,6 +84,16 @@ def certify(safe: SafeCells) -> Certificate:
         last = witnesses, large, unproven
         large = concluded(safe, large | unproven)
     raise Unprotectable(f"no certificate was found in {ROUNDS} rounds")
+
+
+def _shorter(safe: SafeCells, witnesses: Witnesses, before: Flags, lacking: Flags) -> Flags | None:
+    """The list where it is wrong, as a search failed: without what is found far and wide; None if nothing is.
+
+    `before` is the list that stood, `lacking` what was put on it since, for want of tables.
+    """
+    witnesses.wide = True
+    still = witnesses.search(lacking)
+    return None if (still == lacking).all() else concluded(safe, before | still)
 
 
 def concluded(safe: SafeCells, large: Flags) -> Flags:
@@ -350,9 +356,10 @@ class Witnesses(Proofs):
         """Nothing, as well."""
 
     def _use(self, table: Change) -> None:
-        if agrees(self.lattice, self.marks, *table.margins(self.lattice)):
+        margins = table.margins(self.lattice)
+        if agrees(self.lattice, self.marks, *margins):
             self.tables.append(table)
-            self._note(table)
+            self._note(table, margins)
 
     def _missing(self, place: int, cell: int) -> int:
         """The value farthest from the base's that a table is still wanted for."""

@@ -190,9 +190,8 @@ def national(home: Path) -> tuple[list[Table], Callable[[Iterable[Table]], dict]
     todo = tasks(settings, counts, intakes, PERIOD, institution.gazetteer, key)
 
     def linked(tables: Iterable[Table]) -> dict:
-        users = {cube.id for cube in settings.cubes if cube.counts == "users"}  # who is eligible is told of others
-        made: dict[tuple[str, str], Any] = {(t.task.cube, t.task.programme): t for t in tables if t.task.cube in users}
-        shown = linkage.Shown.of(counts, made)
+        made: dict[tuple[str, str], Any] = {(t.task.cube, t.task.programme): t for t in tables}
+        shown = linkage.Shown.of(settings, counts, made)
         began, cpu = time.perf_counter(), time.process_time()
         linkage.overlaps(settings, intakes, PERIOD, store, institution.gazetteer, shown, key)
         return {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}

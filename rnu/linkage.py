@@ -83,12 +83,17 @@ class Shown:
     large: frozenset[tuple[str, str]] = frozenset()  # withheld, and everybody can know that the threshold is reached
 
     @classmethod
-    def of(cls, counts: Mapping[str, pd.DataFrame], made: Mapping[tuple[str, str], Protected]) -> Shown:
-        """From what was counted and protected, by cube (and programme)."""
+    def of(
+        cls, settings: Settings, counts: Mapping[str, pd.DataFrame], made: Mapping[tuple[str, str], Protected]
+    ) -> Shown:
+        """From what was counted and protected, by cube (and programme), of those that count users."""
+        of_users = {cube.id for cube in settings.cubes if cube.counts == "users"}
         users: dict[tuple[str, str], int] = {}
         marks: dict[tuple[str, str], Mark] = {}
         large = set[tuple[str, str]]()
         for (cube, programme), protected in made.items():
+            if cube not in of_users:
+                continue
             own = counts[cube][counts[cube]["programme"] == programme]
             users[programme, NATION] = int(own["n"].sum())
             for department, n in own.groupby(own["place"].str[:2])["n"].sum().items():

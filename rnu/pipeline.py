@@ -375,7 +375,7 @@ def build_period(
         for p in cube.programmes
         if cube.counts == "users" or settings.programme(p).rule_on(period.last_day())
     )
-    linked = _link(institution, period, intakes, earlier, Shown.of(counts, _users(settings, made)), key, say)
+    linked = _link(institution, period, intakes, earlier, Shown.of(settings, counts, made), key, say)
     private = {f"{cube}/{programme}": protected.private() for (cube, programme), protected in made.items()}
     contents = Contents(
         period=period,
@@ -418,12 +418,6 @@ def _subject(task: Task, settings: Settings) -> str:
     """What a step is called that works on one table: its programme, and the cube if that has not its users."""
     counts = next(cube.counts for cube in settings.cubes if cube.id == task.cube)
     return task.programme if counts == "users" else f"{task.programme} {counts}"
-
-
-def _users(settings: Settings, made: Mapping[tuple[str, str], Protected]) -> dict[tuple[str, str], Protected]:
-    """The tables that count users."""
-    of_users = {cube.id for cube in settings.cubes if cube.counts == "users"}
-    return {at: protected for at, protected in made.items() if at[0] in of_users}
 
 
 def _link(

@@ -24,8 +24,7 @@ def prove_unseen(proofs: Proofs, marks: NDArray[np.uint8], cores: int = 1) -> No
     lattice = proofs.lattice
     for level in (0, 1):
         proofs.prove_all(marks, lattice.level == level)
-    proofs.forget()
-    proofs.tried.clear()  # every branch begins alike, on whatever core
+    proofs.forget()  # every branch begins alike, on whatever core
     left = proofs.unproven(marks).sum(axis=1)
     branches = [b for b in np.flatnonzero(lattice.level == 1).tolist() if left[b : lattice.end[b]].any()]
     for found in list(_proven(proofs, marks, branches, cores if int(left.sum()) >= WORTH else 1)):

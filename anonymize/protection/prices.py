@@ -39,8 +39,9 @@ def prices(lattice: Lattice, policy: Policy, key: bytes) -> Ints:
 
 def factors(of: bytes, key: bytes, many: int) -> Ints:
     """(many,) by what each price is multiplied: UNIT without a key, else up to twice that; `of` says for what."""
-    drawn = np.frombuffer(hashlib.shake_256(of + key).digest(many), dtype=np.uint8).astype(np.int64)
-    return UNIT + (drawn if key else np.zeros_like(drawn))
+    if not key:
+        return np.full(many, UNIT, dtype=np.int64)
+    return UNIT + np.frombuffer(hashlib.shake_256(of + key).digest(many), dtype=np.uint8).astype(np.int64)
 
 
 def magnitudes(counts: Ints) -> Ints:
@@ -57,5 +58,5 @@ def public(lattice: Lattice, weights: Ints) -> Ints:
     """Weights of inner cells and their margins, as rows and columns of the lattice; none costs nothing."""
     of = replace(lattice.cells, counts=weights)
     scaled = replace(of, counts=of.counts // (1 + (int(of.counts.sum()) >> TOTAL_BITS)))
-    laid: Ints = scaled.with_margins()[lattice.order].reshape(lattice.values.shape) + 1
+    laid: Ints = lattice.laid(scaled.with_margins()) + 1
     return laid

@@ -44,6 +44,7 @@ class Start:
     within: int  # see `Proofs.within`
 
 
+Margins = tuple[Ints, Ints]  # of a table, see `Change.margins`
 Saved = tuple[Flags, Ints, Ints, dict[int, list[tuple[Ints, Start]]]]  # what was proven at some moment
 
 
@@ -141,7 +142,6 @@ class Proofs:
     def come_back(self, saved: Saved) -> None:
         """Take back what was proven since."""
         self.proven, self.open_values, self.within, self.raised = saved
-        self.tried.clear()
         self.forget()
 
     def look_around(self, marks: NDArray[np.uint8]) -> None:
@@ -169,7 +169,6 @@ class Proofs:
         self.open_values = np.where(lost, self._all_open(), self.open_values)
         self.within[lost] = self._levels
         self.raised.clear()
-        self.tried.clear()
         self.forget()
         self.looked = True
         self._note_again(marks)
@@ -231,7 +230,7 @@ class Proofs:
         np.minimum(self.within, found.within, out=self.within)
         self.tables += found.tables
         for table in found.tables:
-            self._keep(table)
+            self._keep(table, table.margins(self.lattice))
 
     def prove(self, place: int, cell: int, marks: NDArray[np.uint8], near: bool = False) -> bool:
         """Whether a cell is proven with the marks as they are: already, by walks, or by tables of wider blocks.
@@ -247,7 +246,7 @@ class Proofs:
                 if table is None:
                     break
                 self.tables.append(table)
-                self._walk_back(place, cell, marks, self._note(table))
+                self._walk_back(place, cell, marks, self._note(table, table.margins(self.lattice)))
         return bool(self.proven[place, cell])
 
     def prove_by(self, move: Move) -> None:
@@ -384,7 +383,8 @@ class Proofs:
         walk = self._begin(place, marks, None)
         walk.seek(cell, value)
         self._note_walk(place, walk)
-        self._keep(walk.table())
+        table = walk.table()
+        self._keep(table, table.margins(self.lattice))
 
     def _note_walk(self, place: int, walk: Walk | Crossing, start: Start | None = None) -> None:
         """Note what a walk proves of the cells of its place: every whole value that each of them met.
@@ -426,6 +426,7 @@ class Proofs:
             self.grounds.clear()
             self.regions.clear()
             self.lifted.clear()
+            self.tried.clear()
             return
         last = int(self.lattice.end[place])
         above = {int(self.lattice.parent[one]) for one in self.lattice.path(place)}
@@ -454,12 +455,13 @@ class Proofs:
     def _note_again(self, marks: NDArray[np.uint8]) -> None:
         """Note what the tables so far prove, those of them that agree with what is known."""
         for table in self.tables:
-            if agrees(self.lattice, marks, *table.margins(self.lattice)):
-                self._note(table)
+            margins = table.margins(self.lattice)
+            if agrees(self.lattice, marks, *margins):
+                self._note(table, margins)
 
-    def _note(self, table: Change) -> Start:
-        """Note what a possible table proves, of whatever cell."""
-        places, values, start = self._keep(table)
+    def _note(self, table: Change, margins: Margins) -> Start:
+        """Note what a possible table, of these margins, proves of whatever cell."""
+        (places, values), start = margins, self._keep(table, margins)
         bits = np.where(values < MOST_VALUES, np.int64(1) << np.minimum(values, MOST_VALUES), 0)
         self._met(places, bits, values, start.within)
         return start
@@ -483,16 +485,15 @@ class Proofs:
         flags: Flags = np.where(self.needs.up[places] > 0, still == 0, low_enough)
         return flags
 
-    def _keep(self, table: Change) -> tuple[Ints, Ints, Start]:
-        """Keep a possible table for walks to begin at; with its margins."""
-        lattice = self.lattice
-        places, values = table.margins(lattice)
+    def _keep(self, table: Change, margins: Margins) -> Start:
+        """Keep a possible table, of these margins, for walks to begin at."""
+        lattice, (places, values) = self.lattice, margins
         differ = places[(values != lattice.values[places]).any(axis=1)]
         start = Start(table, int(lattice.level[differ].min(initial=self._levels)) - 1)
         for place, here in zip(places.tolist(), values, strict=True):
             if not lattice.is_lowest(place):
                 self.raised.setdefault(place, []).append((here, start))
-        return places, values, start
+        return start
 
 
 def _within(level: int, start: Start | None) -> int:

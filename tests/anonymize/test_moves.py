@@ -61,7 +61,7 @@ def marked(draw: st.DrawFn) -> tuple[Lattice, np.ndarray]:
     if draw(st.booleans()):
         return lattice, careless(lattice, policy, shallow=draw(st.booleans()))
     try:
-        return lattice, protect(cells, policy).marks[lattice.order].reshape(lattice.values.shape)
+        return lattice, lattice.laid(protect(cells, policy).marks)
     except Unprotectable:
         reject()
 

@@ -101,7 +101,7 @@ def protected(seed: int) -> tuple[Lattice, np.ndarray]:
     """A country of 24 districts, with its marks after protection."""
     cells = country(seed, 6.0, (SEX, AGE, Dimension("todos", ("uno",))))
     lattice = Lattice.of(cells, THRESHOLD)
-    return lattice, lattice.laid(protect(cells, Policy(THRESHOLD, (3, 2, 1, 1))).marks).reshape(lattice.values.shape)
+    return lattice, lattice.laid(protect(cells, Policy(THRESHOLD, (3, 2, 1, 1))).marks)
 
 
 def proven(seed: int) -> tuple[Lattice, Proofs, np.ndarray]:

@@ -41,7 +41,7 @@ def country(seed: int, mean: float, dimensions: tuple[Dimension, ...] = DIMENSIO
 def laid(cells: Cells, policy: Policy) -> tuple[Lattice, np.ndarray]:
     """A table laid flat, with its marks after protection."""
     lattice = Lattice.of(cells)
-    return lattice, protect(cells, policy).marks[lattice.order].reshape(len(lattice.parent), -1)
+    return lattice, lattice.laid(protect(cells, policy).marks)
 
 
 def begin(lattice: Lattice, marks: np.ndarray, place: int) -> Walk | Crossing:
