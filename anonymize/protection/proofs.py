@@ -147,7 +147,6 @@ class Proofs:
     def look_around(self, marks: NDArray[np.uint8]) -> None:
         """Prove what can be proven for all cells at once: by tables of earlier attempts, and by exchanges."""
         if not self.looked:
-            self.looked = True
             self._note_again(marks)
         left = self.unproven(marks)
         cleared, within = screen(
@@ -170,7 +169,6 @@ class Proofs:
         self.within[lost] = self._levels
         self.raised.clear()
         self.forget()
-        self.looked = True
         self._note_again(marks)
 
     def _touched(self, above: Flags) -> Flags:
@@ -454,6 +452,7 @@ class Proofs:
 
     def _note_again(self, marks: NDArray[np.uint8]) -> None:
         """Note what the tables so far prove, those of them that agree with what is known."""
+        self.looked = True
         for table in self.tables:
             margins = table.margins(self.lattice)
             if agrees(self.lattice, marks, *margins):
